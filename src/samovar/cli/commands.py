@@ -1,0 +1,28 @@
+"""The commands in the order of the story, with the line that help shows for each.
+
+A command lives in ``cli/NAME.py`` (dashes as underscores) as ``command``; it is imported only when
+it is called, so that help and start stay fast.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+COMMANDS: Final[dict[str, str]] = {
+    "init": "Adopt a folder: find the model, the application and its requirements.",
+    "lock": "Lock the environment for every platform, with hashes.",
+    "venv": "Rebuild the locked environment here.",
+    "pack": "Make one content-addressed bundle of model, code, lock and receipt.",
+    "verify": "Prove that the predictions are the same here, or elsewhere.",
+    "serve": "Answer HTTP requests with the model, or with the project's own application.",
+    "predict": "Score a file of rows.",
+    "audit": "Read a model file without loading it and say what it would run.",
+    "inspect": "Show what a bundle is made of.",
+    "list": "List the bundles in the store.",
+    "tag": "Give a bundle one more name.",
+    "remove": "Remove a name from the store.",
+    "save": "Write a bundle to one tar file.",
+    "load": "Read a bundle from a tar file.",
+    "gc": "Delete what no name reaches.",
+    "fsck": "Check every blob in the store against its digest.",
+}

@@ -1,0 +1,1 @@
+"""Pure values: no file, socket, process or clock is opened here."""

@@ -1,0 +1,135 @@
+"""What a bundle says of itself: the document ``samovar.json`` inside it.
+
+The layout inside a bundle, and below ``/srv`` in an image::
+
+    samovar.json        this document
+    receipt.json        core/receipt.py
+    pylock.toml         PEP 751
+    wheels/             local and editable packages of the project, built
+    project/            the project's own files, at their paths in the project
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from samovar.core.digest import Digest
+from samovar.core.signature import Signature
+from samovar.errors import Damaged
+
+VERSION: Final = 1
+ROOT: Final = "srv"
+"""Folder in the layers' tar files; an image shares these very blobs."""
+DOCUMENT: Final = "samovar.json"
+RECEIPT: Final = "receipt.json"
+LOCK: Final = "pylock.toml"
+WHEELS: Final = "wheels"
+PROJECT: Final = "project"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleFile:
+    """A file of the project that travels in the bundle."""
+
+    path: str
+    digest: Digest
+    size_bytes: int
+    kind: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the stored form; ``kind`` is ``model``, ``code`` or ``wheel``."""
+        return {
+            "path": self.path,
+            "digest": str(self.digest),
+            "size_bytes": self.size_bytes,
+            "kind": self.kind,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleModel:
+    """Where the model is, how it is read and how it is called."""
+
+    path: str
+    format: str
+    method: str
+    trusted: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the stored form."""
+        return {
+            "path": self.path,
+            "format": self.format,
+            "method": self.method,
+            "trusted": list(self.trusted),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleDocument:
+    """The whole of ``samovar.json``."""
+
+    name: str
+    version: str
+    python: str
+    model: BundleModel
+    signature: Signature
+    app: str | None
+    message: str
+    files: tuple[BundleFile, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the stored form."""
+        return {
+            "samovar": VERSION,
+            "name": self.name,
+            "version": self.version,
+            "python": self.python,
+            "model": self.model.to_json(),
+            "signature": self.signature.to_json(),
+            "service": {"app": self.app, "message": self.message},
+            "files": [file.to_json() for file in self.files],
+        }
+
+    @classmethod
+    def from_json(cls, document: Any) -> BundleDocument:
+        """Read the document.
+
+        Raises
+        ------
+        Damaged
+            Where it is none, or of a version that this samovar does not know.
+        """
+        if not isinstance(document, dict) or document.get("samovar") != VERSION:
+            raise Damaged(
+                "The bundle is of a version that this samovar does not read.",
+                hint="Use the newest samovar.",
+            )
+        try:
+            model, service = document["model"], document["service"]
+            return cls(
+                name=str(document["name"]),
+                version=str(document["version"]),
+                python=str(document["python"]),
+                model=BundleModel(
+                    path=str(model["path"]),
+                    format=str(model["format"]),
+                    method=str(model["method"]),
+                    trusted=tuple(model.get("trusted", ())),
+                ),
+                signature=Signature.from_json(document["signature"]),
+                app=service.get("app"),
+                message=str(service.get("message", "")),
+                files=tuple(
+                    BundleFile(
+                        path=str(file["path"]),
+                        digest=Digest.parse(file["digest"]),
+                        size_bytes=int(file["size_bytes"]),
+                        kind=str(file["kind"]),
+                    )
+                    for file in document["files"]
+                ),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise Damaged("The bundle's samovar.json lacks a field.") from error

@@ -1,0 +1,166 @@
+"""Image manifests and image indexes: bytes as received, beside what they say.
+
+References
+----------
+OCI image specification, manifest.md and image-index.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from samovar.core import media_types
+from samovar.core.canonical import canonical_json
+from samovar.core.descriptor import Descriptor
+from samovar.core.digest import Digest
+from samovar.errors import Damaged
+
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+"""What registries accept at least (distribution specification, "Pushing Manifests")."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """An image manifest; artifacts are manifests too."""
+
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    artifact_type: str | None = None
+    subject: Descriptor | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = media_types.OCI_MANIFEST
+
+    def to_bytes(self) -> bytes:
+        """Encode as canonical JSON; the digest of these bytes is the manifest's."""
+        document: dict[str, Any] = {
+            "schemaVersion": 2,
+            "mediaType": self.media_type,
+            "config": self.config.to_json(),
+            "layers": [layer.to_json() for layer in self.layers],
+        }
+        if self.artifact_type is not None:
+            document["artifactType"] = self.artifact_type
+        if self.subject is not None:
+            document["subject"] = self.subject.to_json()
+        if self.annotations:
+            document["annotations"] = dict(self.annotations)
+        return canonical_json(document)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        """Read a manifest from outside.
+
+        Raises
+        ------
+        Damaged
+            Naming the field that is wrong.
+        """
+        document = _document(data, media_types.MANIFESTS, "manifest")
+        layers = document.get("layers")
+        if not isinstance(layers, list):
+            raise Damaged("The manifest has no list of layers.")
+        subject = document.get("subject")
+        return cls(
+            config=Descriptor.from_json(document.get("config"), where="manifest.config"),
+            layers=tuple(
+                Descriptor.from_json(layer, where=f"manifest.layers[{i}]")
+                for i, layer in enumerate(layers)
+            ),
+            artifact_type=document.get("artifactType"),
+            subject=subject and Descriptor.from_json(subject, where="manifest.subject"),
+            annotations=document.get("annotations") or {},
+            media_type=document.get("mediaType") or media_types.OCI_MANIFEST,
+        )
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """The configuration and the layers, in this order."""
+        return (self.config, *self.layers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An image index: a list of manifests under one digest."""
+
+    manifests: tuple[Descriptor, ...]
+    artifact_type: str | None = None
+    subject: Descriptor | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = media_types.OCI_INDEX
+
+    def to_bytes(self) -> bytes:
+        """Encode as canonical JSON; the digest of these bytes is the index's."""
+        document: dict[str, Any] = {
+            "schemaVersion": 2,
+            "mediaType": self.media_type,
+            "manifests": [manifest.to_json() for manifest in self.manifests],
+        }
+        if self.artifact_type is not None:
+            document["artifactType"] = self.artifact_type
+        if self.subject is not None:
+            document["subject"] = self.subject.to_json()
+        if self.annotations:
+            document["annotations"] = dict(self.annotations)
+        return canonical_json(document)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Index:
+        """Read an index from outside.
+
+        Raises
+        ------
+        Damaged
+            Naming the field that is wrong.
+        """
+        document = _document(data, media_types.INDEXES, "index")
+        manifests = document.get("manifests")
+        if not isinstance(manifests, list):
+            raise Damaged("The index has no list of manifests.")
+        subject = document.get("subject")
+        return cls(
+            manifests=tuple(
+                Descriptor.from_json(manifest, where=f"index.manifests[{i}]")
+                for i, manifest in enumerate(manifests)
+            ),
+            artifact_type=document.get("artifactType"),
+            subject=subject and Descriptor.from_json(subject, where="index.subject"),
+            annotations=document.get("annotations") or {},
+            media_type=document.get("mediaType") or media_types.OCI_INDEX,
+        )
+
+
+def describe(content: Manifest | Index) -> tuple[Descriptor, bytes]:
+    """Give the descriptor of a manifest or index, and its bytes."""
+    data = content.to_bytes()
+    return Descriptor(
+        media_type=content.media_type,
+        digest=Digest.of(data),
+        size_bytes=len(data),
+        artifact_type=content.artifact_type,
+    ), data
+
+
+def _document(data: bytes, media: Sequence[str] | frozenset[str], what: str) -> dict[str, Any]:
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise Damaged(f"The {what} has {len(data)} bytes; the limit is {MAX_MANIFEST_BYTES}.")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"The {what} is not JSON.") from error
+    if not isinstance(document, dict) or document.get("schemaVersion") != 2:
+        raise Damaged(f"The {what} is not an object of schema version 2.")
+    declared = document.get("mediaType")
+    if declared is not None and declared not in media:
+        raise Damaged(f"The {what} says that it is {declared!r}.")
+    artifact_type = document.get("artifactType")
+    annotations = document.get("annotations") or {}
+    if artifact_type is not None and not isinstance(artifact_type, str):
+        raise Damaged(f"The {what}'s artifactType is not a string.")
+    if not isinstance(annotations, dict) or not all(
+        isinstance(key, str) and isinstance(value, str) for key, value in annotations.items()
+    ):
+        raise Damaged(f"The {what}'s annotations are not a map of strings.")
+    return document

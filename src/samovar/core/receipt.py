@@ -1,0 +1,159 @@
+"""The receipt: reference inputs, recorded outputs, how they were called, how to compare.
+
+A receipt holds raw values, never a hash: only so can a difference be measured. It names no
+machine, no time and no path, so that whoever packs the same inputs gets the same digest; what
+differs between machines is recorded in attestations (docs/decisions/0003-receipt.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from samovar.errors import Damaged
+
+VERSION: Final = 1
+BATCHING: Final = ("identical", "equivalent", "refused")
+NON_FINITE: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+"""How the three floating-point values that JSON lacks are written in a tensor of floats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """An output's values in row-major order.
+
+    Parameters
+    ----------
+    name : str
+        Of the output.
+    datatype : str
+        Of the Open Inference Protocol (``FP64``, ``INT64``, ``BOOL``, ``BYTES``, ...); BYTES are
+        JSON values as the model gave them (labels of any type).
+    shape : tuple of int
+        With the batch axis first.
+    data : tuple
+        Flat; floats that JSON lacks as the strings of :data:`NON_FINITE`.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    data: tuple[Any, ...]
+
+    @classmethod
+    def from_json(cls, document: Any) -> Tensor:
+        """Read a tensor from a stored document."""
+        try:
+            tensor = cls(
+                name=str(document["name"]),
+                datatype=str(document["datatype"]),
+                shape=tuple(int(size) for size in document["shape"]),
+                data=tuple(document["data"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise Damaged("The receipt has an output that is no tensor.") from error
+        size = 1
+        for length in tensor.shape:
+            size *= length
+        if size != len(tensor.data) or not tensor.shape:
+            raise Damaged(f"The receipt's output {tensor.name!r} has not as many values as shape.")
+        return tensor
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the stored form."""
+        return {
+            "name": self.name,
+            "datatype": self.datatype,
+            "shape": list(self.shape),
+            "data": list(self.data),
+        }
+
+    @property
+    def is_float(self) -> bool:
+        """Whether the values are floating-point numbers."""
+        return self.datatype in {"FP16", "FP32", "FP64"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """When two outputs are the same result.
+
+    Parameters
+    ----------
+    relative_difference : float
+        Largest max|difference| / scale of an output that is still EQUIVALENT; 0 asks for equal
+        bits. Labels (anything that is not a float) are always compared exactly.
+    """
+
+    relative_difference: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the stored form."""
+        return {"relative_difference": self.relative_difference}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Reference inputs and what the model answered.
+
+    Parameters
+    ----------
+    method : str
+        What was called: ``predict``, ``predict_proba``, ...
+    rows : tuple
+        Reference inputs in order: lists in the order of the signature's columns, or strings.
+    outputs : tuple of Tensor
+        What the method gave, for all rows in order.
+    batching : str
+        ``identical``, ``equivalent`` or ``refused``: whether answers one by one and in a batch
+        are the same.
+    policy : Policy
+        How a replay is judged.
+    numerics : str
+        The numeric pins under which it was recorded (core/numerics.py).
+    """
+
+    method: str
+    rows: tuple[Any, ...]
+    outputs: tuple[Tensor, ...]
+    batching: str
+    policy: Policy
+    numerics: str
+
+    @classmethod
+    def from_json(cls, document: Any) -> Receipt:
+        """Read a receipt from a stored document.
+
+        Raises
+        ------
+        Damaged
+            Where it is none, or of a version that this samovar does not know.
+        """
+        if not isinstance(document, dict) or document.get("receipt") != VERSION:
+            raise Damaged(
+                "The receipt is of a version that this samovar does not read.",
+                hint="Use the newest samovar.",
+            )
+        batching, policy = document.get("batching"), document.get("policy")
+        if batching not in BATCHING or not isinstance(policy, dict):
+            raise Damaged("The receipt does not say how answers are to be compared.")
+        return cls(
+            method=str(document.get("method")),
+            rows=tuple(document.get("rows", ())),
+            outputs=tuple(Tensor.from_json(tensor) for tensor in document.get("outputs", ())),
+            batching=batching,
+            policy=Policy(relative_difference=float(policy.get("relative_difference", 0.0))),
+            numerics=str(document.get("numerics", "native")),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the stored form."""
+        return {
+            "receipt": VERSION,
+            "method": self.method,
+            "rows": list(self.rows),
+            "outputs": [tensor.to_json() for tensor in self.outputs],
+            "batching": self.batching,
+            "policy": self.policy.to_json(),
+            "numerics": self.numerics,
+        }
