@@ -1,3 +1,3 @@
-"""samovar packs a trained model and its service, runs it anywhere and proves that it predicts the same."""
+"""Pack a trained model and its service, run it anywhere, prove that it predicts the same."""
 
 __version__ = "0.1.0"

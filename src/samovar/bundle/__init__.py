@@ -1,1 +1,1 @@
-"""Room."""
+"""Bundles: pack, open, verify, predict, serve, save, load."""

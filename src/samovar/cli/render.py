@@ -62,7 +62,7 @@ class Screen:
             yield lambda _text: None
         elif sys.stderr.isatty() and "NO_COLOR" not in os.environ:
             with console(sys.stderr).status(text) as status:
-                yield lambda new: status.update(new)
+                yield status.update
         else:
             self.note(text)
             yield self.note

@@ -1,1 +1,1 @@
-"""Room."""
+"""Verdicts, diff and why: pure algorithms over recorded facts."""

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def canonical_json(value: Any) -> bytes:
-    """Encode a value as JSON whose bytes depend on the value alone.
+    r"""Encode a value as JSON whose bytes depend on the value alone.
 
     Keys are sorted by code point, there is no insignificant white space, text is UTF-8, and
     numbers are Python's shortest round-trip form.

@@ -7,13 +7,15 @@ OCI image specification, descriptor.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from samovar.core.digest import Digest
 from samovar.errors import Damaged, InvalidReference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 

@@ -8,15 +8,17 @@ OCI image specification, manifest.md and image-index.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from samovar.core import media_types
 from samovar.core.canonical import canonical_json
 from samovar.core.descriptor import Descriptor
 from samovar.core.digest import Digest
 from samovar.errors import Damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 """What registries accept at least (distribution specification, "Pushing Manifests")."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""What an expert would have written for each orchestrator."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""Environments: observe one, lock it, make it, describe the machine."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""Runnable OCI images, made without a daemon."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""samovar.toml: read it, check it, adopt a folder."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""Run the training command and record it; reproduce a record."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""The OCI distribution client."""

@@ -1,0 +1,80 @@
+"""Locks between processes: many writers of blobs, one changer of names, one collector.
+
+Writers share a lock that the collector takes alone, so that a blob which no name reaches *yet* is
+never collected. The system releases the locks of a process that dies.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from samovar.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WAIT_S = 60.0
+_POLL_S = 0.02
+
+
+@contextmanager
+def shared(path: Path, *, wait_s: float = WAIT_S) -> Iterator[None]:
+    """Hold the lock together with others who share it."""
+    yield from _held(path, exclusive=False, wait_s=wait_s)
+
+
+@contextmanager
+def exclusive(path: Path, *, wait_s: float = WAIT_S) -> Iterator[None]:
+    """Hold the lock alone."""
+    yield from _held(path, exclusive=True, wait_s=wait_s)
+
+
+def _held(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[None]:
+    if os.name != "posix":
+        yield from _held_elsewhere(path, wait_s)
+        return
+    import fcntl
+
+    kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(handle, kind | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise _busy(path) from None
+                time.sleep(_POLL_S)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _held_elsewhere(path: Path, wait_s: float) -> Iterator[None]:
+    """Where locks cannot be shared, everybody holds it alone."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, timeout=wait_s)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise _busy(path) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _busy(path: Path) -> Unavailable:
+    return Unavailable(
+        "Another samovar is at work in the same store.",
+        why=f"The lock {path} has been held for too long.",
+        hint="Wait until it ends, or use another SAMOVAR_HOME.",
+        code="store_busy",
+    )

@@ -1,0 +1,194 @@
+"""What names reach; what nothing reaches (``gc``); what is wrong (``fsck``)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from samovar.core import media_types
+from samovar.core.digest import Digest
+from samovar.core.manifest import Index
+from samovar.errors import Damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from samovar.core.descriptor import Descriptor
+    from samovar.store.layout import Store
+
+_CHUNK = 1024 * 1024
+_DOCUMENTS = media_types.MANIFESTS | media_types.INDEXES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that is wrong in the store.
+
+    Parameters
+    ----------
+    digest : str
+        Of the blob; the name of the file where it is no digest.
+    what : str
+        What is wrong, and which name needs it.
+    """
+
+    digest: str
+    what: str
+
+    def to_json(self) -> dict[str, str]:
+        """Give the object that ``fsck`` prints."""
+        return {"digest": self.digest, "what": self.what}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What ``gc`` removed."""
+
+    blobs: int
+    size_bytes: int
+
+
+def walk(store: Store, descriptor: Descriptor) -> Iterator[Descriptor]:
+    """Give a descriptor and all that it reaches, each once, parents first.
+
+    Raises
+    ------
+    Damaged
+        Where a manifest or index on the way is missing or altered.
+    """
+    seen: set[Digest] = set()
+    waiting = [descriptor]
+    while waiting:
+        current = waiting.pop()
+        if current.digest in seen:
+            continue
+        seen.add(current.digest)
+        yield current
+        if current.media_type in _DOCUMENTS:
+            content = store.read_document(current)
+            children = content.manifests if isinstance(content, Index) else content.blobs
+            waiting.extend(reversed(children))
+
+
+def size_bytes(store: Store, descriptor: Descriptor) -> int:
+    """Add up the sizes of all that a descriptor reaches, in bytes."""
+    return sum(found.size_bytes for found in walk(store, descriptor))
+
+
+def collect(store: Store) -> Collected:
+    """Delete the blobs that no name reaches, and what dead writers left.
+
+    A manifest that says in its ``subject`` that it belongs to a reached one (an attestation, an
+    SBOM) is kept with all it reaches.
+
+    Raises
+    ------
+    Damaged
+        Where a name's manifest cannot be read: then nothing is deleted, since what it reaches is
+        unknown.
+    Unavailable
+        Where another process writes for too long.
+    """
+    with store.collecting():
+        reached = {found.digest for root in _roots(store) for found in walk(store, root)}
+        _add_referrers(store, reached)
+        blobs = freed = 0
+        for path in sorted(store.blobs.iterdir()):
+            if Digest(f"sha256:{path.name}") not in reached:
+                freed += path.stat().st_size
+                path.unlink()
+                blobs += 1
+        for path in store.unfinished.glob(".unfinished-*"):
+            path.unlink()
+    return Collected(blobs=blobs, size_bytes=freed)
+
+
+def remove_dead_workspaces(work: Path) -> None:
+    """Remove the working folders of processes that are gone."""
+    for folder in work.glob("*-*"):
+        owner = folder.name.partition("-")[0]
+        if owner.isdigit() and not _is_alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def check(store: Store) -> list[Problem]:
+    """Read every blob and every name, and list exactly what is wrong."""
+    with store.writing():
+        problems = [
+            Problem(digest=digest, what=what)
+            for path in sorted(store.blobs.iterdir())
+            for digest, what in _check_blob(path)
+        ]
+        damaged = {problem.digest for problem in problems}
+        try:
+            names = store.names()
+        except Damaged as error:
+            return [*problems, Problem(digest="index.json", what=error.message)]
+        for name, root in names.items():
+            problems += _check_name(store, name, root, damaged)
+    return problems
+
+
+def _roots(store: Store) -> list[Descriptor]:
+    return list(store.names().values())
+
+
+def _add_referrers(store: Store, reached: set[Digest]) -> None:
+    """Keep manifests whose subject is kept, until none is added."""
+    waiting = [path for path in store.blobs.iterdir() if path.stat().st_size <= 1 << 20]
+    added = True
+    while added:
+        added = False
+        for path in waiting:
+            digest = Digest(f"sha256:{path.name}")
+            if digest in reached:
+                continue
+            with suppress(Damaged):
+                descriptor = store.describe_blob(digest)
+                subject = store.read_document(descriptor).subject
+                if subject is not None and subject.digest in reached:
+                    reached |= {found.digest for found in walk(store, descriptor)}
+                    added = True
+
+
+def _check_blob(path: Path) -> Iterator[tuple[str, str]]:
+    digest = f"sha256:{path.name}"
+    try:
+        with path.open("rb") as file:
+            found = Digest.of_chunks(iter(lambda: file.read(_CHUNK), b""))
+    except OSError as error:
+        yield digest, f"cannot be read: {error.strerror}"
+        return
+    if str(found) != digest:
+        yield digest, f"altered: its bytes have the digest {found}"
+
+
+def _check_name(store: Store, name: str, root: Descriptor, damaged: set[str]) -> Iterator[Problem]:
+    try:
+        for found in walk(store, root):
+            if not store.has_blob(found.digest):
+                yield Problem(digest=str(found.digest), what=f"missing, needed by {name}")
+            elif (
+                not store.has_blob(found.digest, found.size_bytes)
+                and str(found.digest) not in damaged
+            ):
+                yield Problem(digest=str(found.digest), what=f"of another size in {name}")
+    except Damaged as error:
+        if not any(digest in error.message for digest in damaged):
+            yield Problem(digest=str(root.digest), what=f"{name}: {error.message}")
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":
+        return True  # signal 0 is not a question there; such folders stay until their owner ends
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
