@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from samovar.core import media_types
@@ -229,15 +229,18 @@ class Store:
                 hint="See 'samovar list' for what it has, or 'samovar pull' it.",
             )
         size = path.stat().st_size
-        media_type = media_types.OCI_MANIFEST
+        document: Any = None
         if size <= MAX_MANIFEST_BYTES:
-            try:
-                document: Any = json.loads(path.read_bytes())
-            except ValueError:
-                document = None
-            if isinstance(document, dict):
-                media_type = document.get("mediaType") or media_type
-        return Descriptor(media_type=media_type, digest=digest, size_bytes=size)
+            with suppress(ValueError):
+                document = json.loads(path.read_bytes())
+        if not isinstance(document, dict) or document.get("schemaVersion") != 2:
+            raise Damaged(f"{digest} is neither a manifest nor an index, or it was altered.")
+        return Descriptor(
+            media_type=document.get("mediaType") or media_types.OCI_MANIFEST,
+            digest=digest,
+            size_bytes=size,
+            artifact_type=document.get("artifactType"),
+        )
 
     # Inside
 

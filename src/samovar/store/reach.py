@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from samovar.core import media_types
 from samovar.core.digest import Digest
 from samovar.core.manifest import Index
-from samovar.errors import Damaged
+from samovar.errors import Damaged, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from samovar.store.layout import Store
 
 _CHUNK = 1024 * 1024
+_MAX_REFERRER_BYTES = 1024 * 1024
 _DOCUMENTS = media_types.MANIFESTS | media_types.INDEXES
 
 
@@ -79,6 +80,16 @@ def size_bytes(store: Store, descriptor: Descriptor) -> int:
     return sum(found.size_bytes for found in walk(store, descriptor))
 
 
+def referrers(store: Store, subject: Descriptor) -> list[Descriptor]:
+    """Give the manifests (attestations, SBOMs) that say they belong to this one, or to those."""
+    reached, found = {subject.digest}, []
+    for descriptor in _documents(store):
+        if _subject(store, descriptor) in reached:
+            reached.add(descriptor.digest)
+            found.append(descriptor)
+    return found
+
+
 def collect(store: Store) -> Collected:
     """Delete the blobs that no name reaches, and what dead writers left.
 
@@ -95,7 +106,9 @@ def collect(store: Store) -> Collected:
     """
     with store.collecting():
         reached = {found.digest for root in _roots(store) for found in walk(store, root)}
-        _add_referrers(store, reached)
+        for found in _documents(store):
+            if _subject(store, found) in reached:
+                reached |= {child.digest for child in walk(store, found)}
         blobs = freed = 0
         for path in sorted(store.blobs.iterdir()):
             if Digest(f"sha256:{path.name}") not in reached:
@@ -137,22 +150,28 @@ def _roots(store: Store) -> list[Descriptor]:
     return list(store.names().values())
 
 
-def _add_referrers(store: Store, reached: set[Digest]) -> None:
-    """Keep manifests whose subject is kept, until none is added."""
-    waiting = [path for path in store.blobs.iterdir() if path.stat().st_size <= 1 << 20]
-    added = True
-    while added:
-        added = False
-        for path in waiting:
-            digest = Digest(f"sha256:{path.name}")
-            if digest in reached:
-                continue
-            with suppress(Damaged):
-                descriptor = store.describe_blob(digest)
-                subject = store.read_document(descriptor).subject
-                if subject is not None and subject.digest in reached:
-                    reached |= {found.digest for found in walk(store, descriptor)}
-                    added = True
+def _documents(store: Store) -> list[Descriptor]:
+    """Give the manifests that say in ``subject`` what they belong to, subjects first."""
+    found: dict[Digest, Descriptor] = {}
+    for path in sorted(store.blobs.iterdir()):
+        if path.stat().st_size <= _MAX_REFERRER_BYTES:
+            with suppress(Damaged, NotFound):
+                descriptor = store.describe_blob(Digest(f"sha256:{path.name}"))
+                if _subject(store, descriptor) is not None:
+                    found[descriptor.digest] = descriptor
+    ordered: list[Descriptor] = []
+    while found:
+        ready = [one for one in found.values() if _subject(store, one) not in found]
+        if not ready:
+            return ordered
+        for descriptor in ready:
+            ordered.append(found.pop(descriptor.digest))
+    return ordered
+
+
+def _subject(store: Store, descriptor: Descriptor) -> Digest | None:
+    subject = store.read_document(descriptor).subject
+    return None if subject is None else subject.digest
 
 
 def _check_blob(path: Path) -> Iterator[tuple[str, str]]:

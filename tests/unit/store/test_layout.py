@@ -95,7 +95,8 @@ def test_names_resolve_and_go(store: Store) -> None:
     reference = Reference.parse("titanic")
     store.set_name(reference, root)
     assert store.resolve(reference).digest == root.digest
-    assert store.resolve(Reference.parse(f"titanic@{root.digest}")).artifact_type is None
+    by_digest = store.resolve(Reference.parse(f"titanic@{root.digest}"))
+    assert by_digest.artifact_type == media_types.MODEL_MANIFEST
     assert list(store.names()) == ["titanic:latest"]
     store.remove_name(reference)
     with pytest.raises(NotFound):
