@@ -1,4 +1,4 @@
-"""From the words on the line to the bundle that a command works on."""
+"""From the words on the line to names in the store."""
 
 from __future__ import annotations
 

@@ -49,11 +49,26 @@ class BundleFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleModel:
-    """Where the model is, how it is read and how it is called."""
+    """Where the model is, how it is read and how it is called.
+
+    Parameters
+    ----------
+    path : str
+        Below ``project/``.
+    format : str
+        ``pickle``, ``joblib``, ``skops``, ``onnx``, ... (model/formats.py).
+    method : str
+        ``predict``, ``predict_proba``, ...
+    library : str
+        Distribution that the model's class comes from (``scikit-learn``); empty until recorded.
+    trusted : tuple of str
+        Exact names that the project allows beyond the allowlist.
+    """
 
     path: str
     format: str
     method: str
+    library: str = ""
     trusted: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -62,6 +77,7 @@ class BundleModel:
             "path": self.path,
             "format": self.format,
             "method": self.method,
+            "library": self.library,
             "trusted": list(self.trusted),
         }
 
@@ -116,6 +132,7 @@ class BundleDocument:
                     path=str(model["path"]),
                     format=str(model["format"]),
                     method=str(model["method"]),
+                    library=str(model.get("library", "")),
                     trusted=tuple(model.get("trusted", ())),
                 ),
                 signature=Signature.from_json(document["signature"]),

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -133,10 +132,10 @@ def test_collect_deletes_nothing_where_a_manifest_is_unreadable(store: Store) ->
     root = put_bundle(store, b"model")
     store.set_name(Reference.parse("titanic"), root)
     alter(store, root.digest)
-    before = sorted(os.listdir(store.blobs))
+    before = sorted(store.blobs.iterdir())
     with pytest.raises(Damaged):
         collect(store)
-    assert sorted(os.listdir(store.blobs)) == before
+    assert sorted(store.blobs.iterdir()) == before
 
 
 def test_walk_passes_through_an_index_once_for_each_blob(store: Store) -> None:

@@ -1,0 +1,122 @@
+"""From a staged folder to a bundle in the store: layers, configuration, manifest.
+
+The layers and their order are drawn in docs/decisions/0002-bundle.md.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from samovar.core import bundle as layout
+from samovar.core import media_types
+from samovar.core.bundle import BundleDocument
+from samovar.core.canonical import canonical_json
+from samovar.core.descriptor import Descriptor
+from samovar.core.manifest import Manifest
+from samovar.core.tar import TarMember, write_tar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from samovar.core.reference import Reference
+    from samovar.store.layout import Store
+
+
+def store_bundle(store: Store, staged: Path, names: Iterable[Reference]) -> Descriptor:
+    """Store a staged bundle and give it its names.
+
+    Parameters
+    ----------
+    staged : Path
+        Folder that looks like a bundle unpacked (core/bundle.py).
+    names : iterable of Reference
+        What it is to be called.
+
+    Returns
+    -------
+    Descriptor
+        Of the bundle's manifest.
+    """
+    document = BundleDocument.from_json(json.loads((staged / layout.DOCUMENT).read_bytes()))
+    with store.writing():
+        layers = tuple(
+            _store_layer(store, staged, paths, media_type, title)
+            for title, media_type, paths in _plan(document)
+            if paths
+        )
+        config = _config(document, layers)
+        config_digest = store.put_bytes(config)
+        descriptor = store.put_document(
+            Manifest(
+                artifact_type=media_types.MODEL_MANIFEST,
+                config=Descriptor(
+                    media_type=media_types.MODEL_CONFIG,
+                    digest=config_digest,
+                    size_bytes=len(config),
+                ),
+                layers=layers,
+                annotations={
+                    "org.opencontainers.image.title": document.name,
+                    "org.opencontainers.image.version": document.version,
+                },
+            )
+        )
+        for name in names:
+            store.set_name(name, descriptor)
+    return descriptor
+
+
+def _plan(document: BundleDocument) -> list[tuple[str, str, list[str]]]:
+    """Say which files go into which layer: title, media type, paths in the bundle."""
+
+    def paths(kind: str, below: str) -> list[str]:
+        return [f"{below}{file.path}" for file in document.files if file.kind == kind]
+
+    project = f"{layout.PROJECT}/"
+    return [
+        (layout.PROJECT, media_types.MODEL_WEIGHT_TAR, paths("model", project)),
+        (layout.PROJECT, media_types.MODEL_CODE_TAR, paths("code", project)),
+        (layout.WHEELS, media_types.MODEL_CODE_TAR, paths("wheel", "")),
+        (
+            layout.DOCUMENT,
+            media_types.MODEL_WEIGHT_CONFIG_TAR,
+            [layout.DOCUMENT, layout.LOCK],
+        ),
+        (layout.RECEIPT, media_types.MODEL_DATASET_TAR, [layout.RECEIPT]),
+    ]
+
+
+def _store_layer(
+    store: Store, staged: Path, paths: list[str], media_type: str, title: str
+) -> Descriptor:
+    members = [
+        TarMember(
+            path=f"{layout.ROOT}/{path}",
+            data=(staged / path).read_bytes(),
+            executable=bool((staged / path).stat().st_mode & 0o100),
+        )
+        for path in paths
+    ]
+    digest, size = store.put_stream(write_tar(members))
+    return Descriptor(
+        media_type=media_type,
+        digest=digest,
+        size_bytes=size,
+        annotations={media_types.MODEL_FILEPATH: f"{layout.ROOT}/{title}"},
+    )
+
+
+def _config(document: BundleDocument, layers: tuple[Descriptor, ...]) -> bytes:
+    """Write the configuration that the ModelPack specification asks for.
+
+    Its diff IDs are the layers' digests, since the layers are not compressed.
+    """
+    return canonical_json(
+        {
+            "descriptor": {"name": document.name, "version": document.version},
+            "config": {"format": document.model.format},
+            "modelfs": {"type": "layers", "diffIds": [str(layer.digest) for layer in layers]},
+        }
+    )

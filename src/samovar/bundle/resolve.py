@@ -1,0 +1,118 @@
+"""From a TARGET to an open bundle: packed, loaded or pulled first where it is not in the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from samovar.bundle.archive import import_layout, load
+from samovar.bundle.locking import lock_of
+from samovar.bundle.opened import Bundle, open_bundle
+from samovar.bundle.pack import Packed, pack_project
+from samovar.bundle.target import (
+    Archive,
+    LayoutFolder,
+    ModelFile,
+    ProjectFolder,
+    Remote,
+    Stored,
+    Target,
+)
+from samovar.core.reference import Reference
+from samovar.errors import NotFound, UserError
+from samovar.project.config import read_project
+from samovar.store.home import is_offline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from samovar.core.descriptor import Descriptor
+    from samovar.store.home import Home
+    from samovar.store.layout import Store
+
+    Progress = Callable[[str], None]
+
+
+def resolve(
+    home: Home, store: Store, target: Target, progress: Progress
+) -> tuple[Reference, Bundle]:
+    """Open the bundle that a TARGET means.
+
+    Returns
+    -------
+    tuple of Reference and Bundle
+        What it is called, and the bundle.
+
+    Raises
+    ------
+    NotFound
+        Where it is neither here nor in a registry.
+    UserError
+        Where it is something that a bundle cannot be made of.
+    """
+    if isinstance(target, Stored):
+        return target.reference, open_bundle(store, _find(store, target.reference, progress))
+    if isinstance(target, ProjectFolder):
+        reference, packed = pack_folder(home, store, target.path, tag=None, progress=progress)
+        return reference, packed.bundle
+    if isinstance(target, (Archive, LayoutFolder)):
+        return _load(home, store, target)
+    if isinstance(target, ModelFile):
+        raise UserError(
+            f"{target.path} is a model file, not a bundle.",
+            hint="Run 'samovar init' and 'samovar pack' in its folder.",
+            code="not_a_bundle",
+        )
+    if isinstance(target, Remote):
+        raise UserError(
+            f"{target.address} is not a bundle.",
+            hint="Give a name, a folder, a .tar or a registry reference.",
+            code="not_a_bundle",
+        )
+    raise AssertionError(target)
+
+
+def pack_folder(
+    home: Home, store: Store, folder: Path, *, tag: Reference | None, progress: Progress
+) -> tuple[Reference, Packed]:
+    """Pack the project in a folder, locking it first where it has no lock."""
+    project = read_project(folder)
+    locked = lock_of(home, project, progress=progress)
+    reference = tag or Reference.parse(project.name)
+    packed = pack_project(
+        home,
+        store,
+        project,
+        locked.lock,
+        wheels=locked.wheels,
+        names=(reference,),
+        progress=progress,
+    )
+    return reference, packed
+
+
+def _find(store: Store, reference: Reference, progress: Progress) -> Descriptor:
+    try:
+        return store.resolve(reference)
+    except NotFound:
+        if not reference.is_remote or is_offline():
+            raise
+    from samovar.registry.pull import pull  # HTTP is slow to import and seldom needed here
+
+    progress(f"Pulling {reference}")
+    return pull(store, reference).descriptor
+
+
+def _load(home: Home, store: Store, target: Archive | LayoutFolder) -> tuple[Reference, Bundle]:
+    if isinstance(target, Archive):
+        loaded = load(home, store, target.path)
+    else:
+        loaded = import_layout(store, target.path, where=target.path)
+    if len(loaded) != 1:
+        raise UserError(
+            f"{target.path} has {len(loaded)} bundles.",
+            hint="'samovar load' it and give one of their names.",
+        )
+    reference, descriptor = loaded[0]
+    bundle = open_bundle(store, descriptor)
+    return reference or Reference.parse(bundle.document.name), bundle

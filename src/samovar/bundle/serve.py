@@ -1,0 +1,190 @@
+"""Serve a bundle: prepare its environment here, then become its server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from samovar.bundle.child import child_variables, command, write_job
+from samovar.bundle.environment import prepare
+from samovar.bundle.opened import Bundle, unpack_bundle
+from samovar.bundle.verify import check_model, replay_level
+from samovar.core import bundle as layout
+from samovar.env.lock import Lock
+from samovar.errors import InvalidProject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from samovar.store.home import Home
+    from samovar.store.layout import Store
+
+    Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """How to serve.
+
+    Parameters
+    ----------
+    host : str
+        Address to listen on.
+    port : int
+        0 takes a free one.
+    workers : int or None
+        Processes; None lets the runtime choose from what a call costs.
+    app : bool
+        Serve the project's own application instead of the model.
+    max_body_bytes : int
+        Larger request bodies get 413.
+    max_queue : int
+        At most so many requests wait; further ones get 503.
+    as_json : bool
+        Print the line that says it is ready as JSON.
+    unix_socket : str, optional
+        Listen on this socket instead of host and port.
+    access_log : bool
+        Write a JSON line for each request on stderr.
+    native_numerics : bool
+        Do not pin the arithmetic (docs/decisions/0003-receipt.md).
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 5000
+    workers: int | None = None
+    app: bool = False
+    max_body_bytes: int = 16 * 1024 * 1024
+    max_queue: int = 1024
+    as_json: bool = False
+    unix_socket: str | None = None
+    access_log: bool = False
+    native_numerics: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server that is ready to be started.
+
+    Parameters
+    ----------
+    arguments : tuple of str
+        Its command.
+    variables : dict of str to str
+        Its whole environment.
+    folder : Path, optional
+        Where it is to run; None keeps the current folder.
+    """
+
+    arguments: tuple[str, ...]
+    variables: dict[str, str]
+    folder: Path | None
+
+
+def prepare_server(
+    home: Home,
+    store: Store,
+    bundle: Bundle,
+    *,
+    name: str,
+    python: Path | None,
+    options: ServeOptions,
+    progress: Progress,
+) -> Server:
+    """Unpack and audit a bundle and make its environment.
+
+    Raises
+    ------
+    Refused
+        Where the audit refuses the model.
+    InvalidProject
+        Where the project's own application is asked for and the bundle names none.
+    """
+    if options.app and bundle.document.app is None:
+        raise InvalidProject(
+            "The bundle names no application of its own.",
+            hint='Set [service] app = "server:app" in samovar.toml and pack again, '
+            "or serve without --app.",
+            code="no_app",
+        )
+    workspace = home.new_workspace()
+    try:
+        unpacked = unpack_bundle(store, bundle, workspace / "bundle")
+        if not options.app:
+            check_model(bundle, unpacked)
+        prepared = prepare(
+            home,
+            bundle.document,
+            Lock.from_bytes(bundle.lock),
+            unpacked=unpacked,
+            python=python,
+            progress=progress,
+        )
+        job = _job(bundle, unpacked, workspace, name, prepared.wanted, options)
+        arguments = command(prepared.interpreter.path, prepared.runtime, write_job(workspace, job))
+    except BaseException:
+        shutil.rmtree(workspace, ignore_errors=True)
+        raise
+    if options.app:
+        # The application finds models/model.pkl relative to its own folder, as its author did.
+        return Server(
+            arguments=tuple(arguments),
+            variables=child_variables("native", pinned=False),
+            folder=unpacked / layout.PROJECT,
+        )
+    level = "native" if options.native_numerics else replay_level(bundle.receipt)
+    return Server(arguments=tuple(arguments), variables=child_variables(level), folder=None)
+
+
+def become(server: Server) -> int:
+    """Replace this process by the server, so that signals arrive where they are handled.
+
+    Returns
+    -------
+    int
+        The server's exit code, where the platform cannot replace a process.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if server.folder is not None:
+        os.chdir(server.folder)
+    if os.name == "posix":
+        os.execve(server.arguments[0], server.arguments, server.variables)  # noqa: S606 - no shell
+    with subprocess.Popen(server.arguments, env=server.variables) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue  # the server got it too, and drains
+
+
+def _job(
+    bundle: Bundle,
+    unpacked: Path,
+    workspace: Path,
+    name: str,
+    wanted: dict[str, Any],
+    options: ServeOptions,
+) -> dict[str, Any]:
+    return {
+        "verb": "serve",
+        "bundle": str(unpacked),
+        "wanted": wanted,
+        "name": name,
+        "digest": str(bundle.digest),
+        "app": bundle.document.app if options.app else None,
+        "host": options.host,
+        "port": options.port,
+        "unix_socket": options.unix_socket,
+        "workers": options.workers,
+        "max_body_bytes": options.max_body_bytes,
+        "max_queue": options.max_queue,
+        "access_log": options.access_log,
+        "ready": "json" if options.as_json else "text",
+        "cleanup": [str(workspace)],
+    }

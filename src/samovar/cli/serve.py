@@ -1,0 +1,122 @@
+"""``samovar serve``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from samovar.bundle.serve import ServeOptions, become, prepare_server
+from samovar.cli.targets import open_target
+from samovar.core.reference import Reference
+from samovar.store.home import Home
+from samovar.store.layout import Store
+
+if TYPE_CHECKING:
+    from samovar.cli.render import Screen
+
+_UNITS = {
+    "": 1, "b": 1,
+    "kb": 1000, "mb": 1000**2, "gb": 1000**3,
+    "k": 1024, "m": 1024**2, "g": 1024**3,
+    "kib": 1024, "mib": 1024**2, "gib": 1024**3,
+}  # fmt: skip
+
+
+class Size(click.ParamType):
+    """A size in bytes: ``16MiB``, ``512m``, ``1GB``, ``1048576``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the number and its unit."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", str(value))
+        if match is None or match[2].lower() not in _UNITS:
+            self.fail(f"{value!r} is not a size, such as 16MiB.", param, ctx)
+        size = int(float(match[1]) * _UNITS[match[2].lower()])
+        if size <= 0:
+            self.fail("a size is larger than 0.", param, ctx)
+        return size
+
+
+class Workers(click.ParamType):
+    """A number of processes, or ``auto``."""
+
+    name = "workers"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        """Read the number; None is ``auto``."""
+        if value in {None, "auto"}:
+            return None
+        if not str(value).isdigit() or not 1 <= int(value) <= 1024:
+            self.fail(f"{value!r} is neither 'auto' nor a number from 1 to 1024.", param, ctx)
+        return int(value)
+
+
+@click.command()
+@click.argument("target", required=False)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=5000,
+    show_default=True,
+    help="0 takes a free one.",
+)
+@click.option("--unix-socket", metavar="PATH", help="Listen on this socket instead.")
+@click.option("--workers", type=Workers(), default="auto", show_default=True)
+@click.option("--app", is_flag=True, help="Serve the project's own WSGI or ASGI application.")
+@click.option("--python", type=click.Path(path_type=Path), help="Use this interpreter as it is.")
+@click.option("--max-body", type=Size(), default="16MiB", show_default=True)
+@click.option(
+    "--max-queue",
+    type=click.IntRange(1),
+    default=1024,
+    show_default=True,
+    help="Requests that may wait; further ones get 503.",
+)
+@click.option("--access-log", is_flag=True, help="Write one JSON line for each request on stderr.")
+@click.option(
+    "--numerics",
+    type=click.Choice(["pinned", "native"]),
+    default="pinned",
+    show_default=True,
+    help="Arithmetic as in the receipt, or whatever is fastest here.",
+)
+@click.pass_obj
+def command(screen: Screen, target: str | None, **options: Any) -> int:
+    """Answer HTTP requests with the model: /, /predict, /docs and the standard protocols."""
+    home = Home.locate()
+    name, bundle = open_target(screen, target)
+    with screen.progress("Preparing the environment") as progress:
+        server = prepare_server(
+            home,
+            Store(home.store),
+            bundle,
+            name=Reference.parse(name).name,
+            python=options["python"],
+            options=_serve_options(options, as_json=screen.as_json),
+            progress=progress,
+        )
+    return become(server)
+
+
+def _serve_options(options: dict[str, Any], *, as_json: bool) -> ServeOptions:
+    return ServeOptions(
+        host=options["host"],
+        port=options["port"],
+        unix_socket=options["unix_socket"],
+        workers=options["workers"],
+        app=options["app"],
+        max_body_bytes=options["max_body"],
+        max_queue=options["max_queue"],
+        access_log=options["access_log"],
+        native_numerics=options["numerics"] == "native",
+        as_json=as_json,
+    )

@@ -1,0 +1,85 @@
+"""``samovar verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from samovar.bundle.service import verify_service
+from samovar.bundle.target import Remote, read_target
+from samovar.bundle.verify import CANNOT_LOAD, Verification, verify_bundle
+from samovar.cli import exit_codes
+from samovar.cli.targets import open_target
+from samovar.errors import UserError
+from samovar.store.home import Home
+from samovar.store.layout import Store
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from samovar.cli.render import Screen
+
+_SHOWN_ROWS = 10
+
+
+@click.command()
+@click.argument("target", required=False)
+@click.option("--against", metavar="BUNDLE", help="Compare with this bundle's receipt.")
+@click.option(
+    "--python",
+    type=click.Path(path_type=Path),
+    help="Use this interpreter as it is, instead of a fresh environment from the lock.",
+)
+@click.pass_obj
+def command(screen: Screen, target: str | None, against: str | None, python: Path | None) -> int:
+    """Replay the receipt and say whether the predictions are the same.
+
+    TARGET is a bundle (NAME, digest, folder, .tar, registry reference) or http://...
+    """
+    home = Home.locate()
+    store = Store(home.store)
+    found = read_target(target, store)
+    with screen.progress("Opening the bundle") as progress:
+        if isinstance(found, Remote):
+            if found.scheme not in {"http", "https"}:
+                raise UserError(
+                    f"{found.address} cannot be verified yet from here.",
+                    hint="Give a bundle, or the http:// address of its service.",
+                )
+            reference = None if against is None else open_target(screen, against)[1]
+            result = verify_service(store, found.address, against=reference)
+        else:
+            _, bundle = open_target(screen, target)
+            receipt = None if against is None else open_target(screen, against)[1].receipt
+            result = verify_bundle(
+                home, store, bundle, python=python, against=receipt, progress=progress
+            )
+    screen.result(result.to_json(), lambda console: _people(console, result))
+    return _exit_code(result.verdict)
+
+
+def _exit_code(verdict: str) -> int:
+    if verdict == CANNOT_LOAD:
+        return exit_codes.ENVIRONMENT
+    return exit_codes.ANSWER_IS_NO if verdict == "DIFFERENT" else exit_codes.DONE
+
+
+def _people(console: Console, result: Verification) -> None:
+    if result.comparison is None:
+        console.print("CANNOT LOAD: the environment does not answer the lock.")
+        for mismatch in result.mismatches:
+            console.print(f"  {mismatch}")
+        console.print("Nothing was loaded. Without --python, verify makes the right environment.")
+        return
+    compared = result.comparison
+    console.print(f"{result.verdict}: {result.rows} rows, {result.elapsed_s:.1f} s")
+    if compared.max_relative_difference:
+        console.print(f"  largest relative difference {compared.max_relative_difference:.3g}")
+    if compared.labels_changed:
+        console.print(f"  labels changed: {compared.labels_changed}")
+    for item in compared.differences[:_SHOWN_ROWS]:
+        console.print(f"  row {item.row}: recorded {item.recorded}, observed {item.observed}")
+    if len(compared.differences) > _SHOWN_ROWS:
+        console.print(f"  and {len(compared.differences) - _SHOWN_ROWS} more rows (--json has all)")
