@@ -9,7 +9,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 COOLDOWN = "14 days"
 """A release that was bad or hostile is mostly found within days; mirrors need hours."""
-TABLES = {"bootstrap": "uv", "dev": None}
+TABLES = {"bootstrap": "uv", "dev": None, "mlflow": "mlflow"}
+"""File to requirement; ``dev`` is pyproject.toml, those after it tests/engines/tools.py."""
 
 
 def compile_table(name: str, requirement: str | None) -> None:

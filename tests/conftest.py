@@ -1,0 +1,43 @@
+"""Fixtures for every test: the engines, and a home that is nobody's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytest_plugins = [
+    "engines.browser",
+    "engines.docker",
+    "engines.registry",
+    "engines.ssh",
+    "engines.tools",
+    "engines.web",
+]
+
+
+def _settle(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> None:
+    home = tmp_path_factory.mktemp("home")
+    patch.setenv("SAMOVAR_HOME", str(home / "samovar"))
+    patch.setenv("DOCKER_CONFIG", str(home / "docker"))
+    for name in ("SAMOVAR_OFFLINE", "SAMOVAR_DEBUG", "NO_COLOR", "MLFLOW_TRACKING_URI"):
+        patch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep fixtures of the session out of the store and credentials of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        _settle(tmp_path_factory, patch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _home_of_the_test(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Give every test an empty store."""
+    _settle(tmp_path_factory, monkeypatch)
