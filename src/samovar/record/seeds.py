@@ -13,7 +13,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # Callables whose result is random unless they are given a seed, by the keyword that takes it.
-_SEEDED: Final[dict[str, str]] = dict.fromkeys(("train_test_split", "KFold", "StratifiedKFold", "ShuffleSplit", "StratifiedShuffleSplit", "GroupShuffleSplit", "RepeatedKFold", "RepeatedStratifiedKFold", "shuffle", "resample", "RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor", "GradientBoostingClassifier", "GradientBoostingRegressor", "HistGradientBoostingClassifier", "HistGradientBoostingRegressor", "BaggingClassifier", "BaggingRegressor", "AdaBoostClassifier", "AdaBoostRegressor", "IsolationForest", "DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor", "MLPClassifier", "MLPRegressor", "SGDClassifier", "SGDRegressor", "Perceptron", "PassiveAggressiveClassifier", "PassiveAggressiveRegressor", "KMeans", "MiniBatchKMeans", "BisectingKMeans", "GaussianMixture", "BayesianGaussianMixture", "TSNE", "TruncatedSVD", "NMF", "MiniBatchNMF", "FastICA", "DictionaryLearning", "LatentDirichletAllocation", "RandomizedSearchCV", "HalvingRandomSearchCV", "RANSACRegressor", "TheilSenRegressor", "Nystroem", "RBFSampler", "QuantileTransformer", "GaussianRandomProjection", "SparseRandomProjection", "permutation_importance", "make_classification", "make_regression", "make_blobs", "make_moons", "make_circles", "XGBClassifier", "XGBRegressor", "LGBMClassifier", "LGBMRegressor"), "random_state")  # fmt: skip
+_SEEDED: Final[dict[str, str]] = dict.fromkeys(
+    """
+    train_test_split KFold StratifiedKFold ShuffleSplit StratifiedShuffleSplit GroupShuffleSplit
+    RepeatedKFold RepeatedStratifiedKFold shuffle resample RandomForestClassifier
+    RandomForestRegressor ExtraTreesClassifier ExtraTreesRegressor GradientBoostingClassifier
+    GradientBoostingRegressor HistGradientBoostingClassifier HistGradientBoostingRegressor
+    BaggingClassifier BaggingRegressor AdaBoostClassifier AdaBoostRegressor IsolationForest
+    DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor
+    MLPClassifier MLPRegressor SGDClassifier SGDRegressor Perceptron PassiveAggressiveClassifier
+    PassiveAggressiveRegressor KMeans MiniBatchKMeans BisectingKMeans GaussianMixture
+    BayesianGaussianMixture TSNE TruncatedSVD NMF MiniBatchNMF FastICA DictionaryLearning
+    LatentDirichletAllocation RandomizedSearchCV HalvingRandomSearchCV RANSACRegressor
+    TheilSenRegressor Nystroem RBFSampler QuantileTransformer GaussianRandomProjection
+    SparseRandomProjection permutation_importance make_classification make_regression make_blobs
+    make_moons make_circles XGBClassifier XGBRegressor LGBMClassifier LGBMRegressor
+    """.split(),
+    "random_state",
+)
 _SEEDED["CatBoostClassifier"] = _SEEDED["CatBoostRegressor"] = "random_seed"
 _SHUFFLES_ONLY_WHEN_ASKED: Final = {"KFold", "StratifiedKFold"}
 _GENERATORS: Final = {"default_rng", "RandomState", "Random", "Generator", "SeedSequence"}
@@ -95,10 +112,12 @@ def _suspects(
             last = _name(node.func).rpartition(".")[2]
             if last in _UNORDERED and id(node) not in ordered:
                 yield node.lineno, f"{last}() gives files in no certain order; sort them"
-        elif isinstance(node, (ast.For, ast.comprehension)) and hash_seed in {None, "random"}:
-            if _is_set(node.iter):
-                line = getattr(node, "lineno", node.iter.lineno)
-                yield line, "iterates over a set, whose order changes with PYTHONHASHSEED"
+        elif (
+            isinstance(node, (ast.For, ast.comprehension))
+            and hash_seed in {None, "random"}
+            and _is_set(node.iter)
+        ):
+            yield node.iter.lineno, "iterates over a set, whose order changes with PYTHONHASHSEED"
 
 
 def _of_call(node: ast.Call, seeded: set[str]) -> str | None:

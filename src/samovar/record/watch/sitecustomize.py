@@ -1,7 +1,7 @@
 """Note which files a training script reads and where it connects.
 
 This file is put first on ``PYTHONPATH`` of the script, and of every Python that it starts. It
-stands alone: it imports nothing of samovar. Each line of the log is a JSON list: ``["read", path]``,
+stands alone: it imports nothing of samovar. A line of the log is a list: ``["read", path]``,
 ``["connect", address]`` or ``["start", program]``. Programs that are not Python are named when
 they start; what they read is not seen.
 """
@@ -22,7 +22,7 @@ _QUIET = tuple(
 
 def _install(log: str) -> None:
     handle = os.open(
-        _LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600
+        log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600
     )
     seen: set[tuple[str, str]] = set()
 
@@ -70,7 +70,7 @@ def _run_the_environments_own() -> None:
         spec.loader.exec_module(module_from_spec(spec))
 
 
-if _LOG:
+if _LOG is not None:
     try:
         _install(_LOG)
     except OSError as error:
