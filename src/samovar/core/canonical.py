@@ -30,7 +30,7 @@ def canonical_json(value: Any) -> bytes:
     Examples
     --------
     >>> canonical_json({"b": [1.0, None], "a": "é"})
-    b'{"a":"\\xc3\\xa9","b":[1.0,null]}'
+    b'{"a":"\xc3\xa9","b":[1.0,null]}'
     """
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
