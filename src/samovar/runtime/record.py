@@ -1,0 +1,188 @@
+"""The verb ``record``: a model's signature and its receipt, from example rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from samovar.core.receipt import Policy, Receipt
+from samovar.core.signature import Signature
+from samovar.errors import InvalidInput, ScriptFailed
+from samovar.runtime.codec import Codec
+from samovar.runtime.estimators import is_positional, may_take_null, policy_of
+from samovar.runtime.inference import describe_outputs, read_examples
+from samovar.runtime.opening import load, method_of
+from samovar.runtime.outputs import Answer, concatenate, to_tensor
+from samovar.runtime.packages import distribution_of
+from samovar.runtime.predictor import Predictor, class_name
+
+if TYPE_CHECKING:
+    from samovar.runtime.inference import ExampleTable
+    from samovar.runtime.job import Job
+
+    Answers = tuple[Answer, ...]
+
+_BATCH_SIZES: Final = (2, 3, 7, 16, 64)
+
+
+def record(job: Job) -> dict[str, Any]:
+    """Infer the signature, ask the model the example rows, and measure whether batching changes it.
+
+    Parameters
+    ----------
+    job : Job
+        Its options: ``rows`` (lists, objects or strings), ``columns`` (names, optional),
+        ``numerics`` (the level this process runs under).
+
+    Returns
+    -------
+    dict
+        ``signature``, ``receipt`` and ``model: {"class", "library"}``.
+    """
+    method = method_of(job)
+    model = load(job, method=method)
+    table = read_examples(model, job.options["rows"], job.options.get("columns"))
+    table = _plainest(model, method, table)
+    table = _with_nulls_probed(model, method, table)
+    predictor, singly = _ask_singly(model, method, table)
+    answers = concatenate(singly)
+    policy = Policy(relative_difference=policy_of(model))
+    receipt = Receipt(
+        method=method,
+        rows=tuple(table.rows),
+        outputs=tuple(to_tensor(answer) for answer in answers),
+        batching=measure_batching(predictor, table.rows, singly, policy),
+        policy=policy,
+        numerics=str(job.options.get("numerics", "native")),
+    )
+    signature = Signature(
+        container=table.container,
+        inputs=table.columns,
+        outputs=describe_outputs(model, method, answers),
+    )
+    kind = class_name(model)
+    return {
+        "signature": signature.to_json(),
+        "receipt": receipt.to_json(),
+        "model": {"class": kind, "library": distribution_of(kind)},
+    }
+
+
+def measure_batching(
+    predictor: Predictor, rows: list[Any], singly: list[Answers], policy: Policy
+) -> str:
+    """Compare answers one by one with answers in batches of several sizes and positions.
+
+    Returns
+    -------
+    str
+        ``identical`` where all bits are equal, ``equivalent`` where they differ within the policy
+        and no label does, else ``refused``.
+    """
+    checked = predictor.codec.read_rows(rows)
+    count = len(rows)
+    worst = "identical"
+    orders = [list(range(count)), list(range(count))[::-1]]
+    for size in _BATCH_SIZES:
+        start = size % count
+        orders.append([(start + i) % count for i in range(size)])
+    for order in orders:
+        try:
+            together = predictor.ask([checked[i] for i in order])
+        except ScriptFailed:
+            return "refused"
+        verdict = _compare(together, concatenate([singly[i] for i in order]), policy)
+        if verdict == "refused":
+            return verdict
+        worst = verdict if verdict != "identical" else worst
+    return worst
+
+
+def _compare(together: Answers, singly: Answers, policy: Policy) -> str:
+    verdict = "identical"
+    for one, other in zip(together, singly, strict=True):
+        a, b = one.values, other.values
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return "refused"
+        if a.dtype.kind != "f":
+            if not np.array_equal(a, b):
+                return "refused"
+        elif a.tobytes() != b.tobytes():
+            if not _is_close(a, b, policy.relative_difference):
+                return "refused"
+            verdict = "equivalent"
+    return verdict
+
+
+def _is_close(a: Any, b: Any, relative: float) -> bool:
+    finite = np.isfinite(b)
+    if not np.array_equal(np.isfinite(a), finite):
+        return False
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+        return False
+    scale = np.abs(b[finite]).max(initial=0.0)
+    return bool(np.abs(a[finite] - b[finite]).max(initial=0.0) <= relative * scale)
+
+
+def _predictor(model: Any, method: str, table: ExampleTable) -> Predictor:
+    signature = Signature(container=table.container, inputs=table.columns, outputs=())
+    return Predictor(model, method, Codec(signature), is_batching=True)
+
+
+def _ask_singly(model: Any, method: str, table: ExampleTable) -> tuple[Predictor, list[Answers]]:
+    predictor = _predictor(model, method, table)
+    rows = predictor.codec.read_rows(table.rows)
+    answers = []
+    for number, row in enumerate(rows):
+        try:
+            answers.append(predictor.ask([row]))
+        except ScriptFailed as error:
+            raise InvalidInput(
+                f"The model refuses example row {number}: {error.message}"
+                if error.code != "model_refused"
+                else f"The model refuses example row {number}.",
+                why=error.why,
+                hint="Are the columns those that the model was fitted with, in their order?",
+                code="model_refused",
+            ) from error
+    return predictor, answers
+
+
+def _plainest(model: Any, method: str, table: ExampleTable) -> ExampleTable:
+    """Call with an array instead of a DataFrame where that is proven to give the same bits."""
+    if table.container != "frame" or not is_positional(model):
+        return table
+    if any(column.dtype != "float64" for column in table.columns):
+        return table
+    array = replace(table, container="array")
+    framed = concatenate(_ask_singly(model, method, table)[1])
+    try:
+        plain = concatenate(_ask_singly(model, method, array)[1])
+    except InvalidInput:
+        return table
+    return (
+        array
+        if _compare(plain, framed, Policy(relative_difference=0.0)) == "identical"
+        else (table)
+    )
+
+
+def _with_nulls_probed(model: Any, method: str, table: ExampleTable) -> ExampleTable:
+    """Allow null in columns where the model, made for missing values, answers it."""
+    if table.container == "texts" or not may_take_null(model):
+        return table
+    columns = list(table.columns)
+    for position, column in enumerate(columns):
+        if column.nullable or column.dtype not in {"float64", "float32", "string", "object"}:
+            continue
+        columns[position] = replace(column, nullable=True)
+        row = list(table.rows[0])
+        row[position] = None
+        probe = replace(table, columns=tuple(columns), rows=[row])
+        try:
+            _ask_singly(model, method, probe)
+        except InvalidInput:
+            columns[position] = column
+    return replace(table, columns=tuple(columns))
