@@ -1,0 +1,67 @@
+"""One request and its reply."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from samovar.runtime.http.replies import JSON
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from samovar.runtime.http.connection import Connection
+    from samovar.runtime.http.head import Head
+
+
+class Exchange:
+    """A request that waits for its reply; replies leave a connection in the order of requests.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the reply goes.
+    head : Head
+        Checked.
+    body : bytes
+        Whole and decoded.
+    started : float
+        When the request was whole, on the loop's clock.
+    """
+
+    __slots__ = (
+        "body", "connection", "encode", "head", "headers", "is_last", "output", "parameters",
+        "rows", "started", "status",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, head: Head, body: bytes, started: float) -> None:
+        self.connection = connection
+        self.head = head
+        self.body = body
+        self.started = started
+        self.output: bytes | None = None
+        self.is_last = head.is_last
+        self.headers = b""
+        self.rows: Any = None
+        self.encode: Callable[..., Any] | None = None
+        self.parameters: Any = None
+        self.status = 0
+
+    def reply(
+        self, status: int, body: bytes, *, content_type: bytes = JSON, headers: bytes = b""
+    ) -> None:
+        """Answer the request, once."""
+        connection, head = self.connection, self.head
+        extra = self.headers + headers
+        if head.request_id is not None:
+            extra += b"X-Request-Id: " + head.request_id + b"\r\n"
+        self.status = status
+        output = connection.server.replies.make(
+            status,
+            body,
+            content_type=content_type,
+            headers=extra,
+            is_last=self.is_last or connection.is_ending_with(self),
+            has_body=head.method != b"HEAD",
+        )
+        connection.server.count_reply(self, len(body))
+        connection.finish(self, output)

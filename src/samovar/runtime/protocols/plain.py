@@ -1,0 +1,127 @@
+"""``POST /predict``: one row in, ``{"prediction"}`` out; a list of rows, ``{"predictions"}``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+
+from samovar.runtime.codec import LONG_DIGITS
+from samovar.runtime.outputs import json_values
+from samovar.runtime.protocols.bodies import check_json_type, decode_json, plain_body
+from samovar.runtime.values import BOOLEANS, INTEGERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from samovar.core.signature import Column
+    from samovar.runtime.codec import Codec
+    from samovar.runtime.http.exchange import Exchange
+    from samovar.runtime.outputs import Answer
+
+_MAX_FAST_COLUMNS: Final = 4096
+_SPECIAL: Final = frozenset({b"content-encoding", b"x-request-id"})
+PLAIN: Final = object()
+"""Marks heads whose requests are JSON and whose replies have no headers of their own."""
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class PlainProtocol:
+    """Reads and answers ``/predict``.
+
+    Parameters
+    ----------
+    codec : Codec
+        Checks rows.
+    submit : callable
+        Queues an exchange whose rows were read.
+    """
+
+    def __init__(self, codec: Codec, submit: Callable[[Exchange], None]) -> None:
+        self._codec = codec
+        self._submit = submit
+        kinds = _fast_types(codec.columns)
+        self._row: Any = None
+        self._rows: Any = None
+        if kinds and not codec.is_text and len(kinds) <= _MAX_FAST_COLUMNS:
+            row_type = tuple.__class_getitem__(kinds)
+            self._row = msgspec.json.Decoder(row_type)
+            self._rows = msgspec.json.Decoder(list.__class_getitem__(row_type))
+        # A shorter body has no room for sixteen digits beside the other values.
+        self._safe_bytes = 15 + 2 * len(codec.columns)
+
+    def handle(self, exchange: Exchange) -> None:
+        """Read the rows and queue them."""
+        head = exchange.head
+        if head.note is not PLAIN:
+            check_json_type(head)
+            exchange.body = plain_body(exchange)
+            if not head.headers.keys() & _SPECIAL:
+                head.note = PLAIN
+        body = exchange.body
+        is_safe = len(body) <= self._safe_bytes or LONG_DIGITS.search(body) is None
+        if self._row is not None and is_safe and self._read_fast(exchange, body):
+            self._submit(exchange)
+        else:
+            self._read_slowly(exchange)
+
+    def _read_fast(self, exchange: Exchange, body: bytes) -> bool:
+        """Read the commonest bodies in one step; False leaves it to the slow way to say why."""
+        try:
+            if body[:2] == b"[[":
+                exchange.rows = self._rows.decode(body)
+                exchange.encode = encode_list
+            else:
+                exchange.rows = (self._row.decode(body),)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        return bool(exchange.rows)
+
+    def _read_slowly(self, exchange: Exchange) -> None:
+        rows, is_single = self._codec.read(decode_json(exchange.body))
+        exchange.rows = rows
+        exchange.encode = None if is_single else encode_list
+        self._submit(exchange)
+
+
+def encode_list(_exchange: Exchange, answers: Sequence[Answer]) -> tuple[bytes, bytes]:
+    """Write the answers to a list of rows."""
+    if len(answers) == 1:
+        values = json_values(answers[0])
+    else:
+        names = [answer.name for answer in answers]
+        columns = [json_values(answer) for answer in answers]
+        values = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return _ENCODER.encode({"predictions": values}), b""
+
+
+def encode_singles(answers: Sequence[Answer]) -> list[bytes]:
+    """Write one JSON value for each row; NaN and infinities are null."""
+    values = json_values(answers[0])
+    if len(answers) > 1:
+        names = [answer.name for answer in answers]
+        columns = [json_values(answer) for answer in answers]
+        values = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    elif answers[0].values.ndim == 1 and answers[0].datatype != "BYTES":
+        # Numbers have no comma in them: one call encodes the whole batch.
+        return bytes(_ENCODER.encode(values)[1:-1]).split(b",")
+    return [_ENCODER.encode(value) for value in values]
+
+
+def _fast_types(columns: Sequence[Column]) -> tuple[Any, ...]:
+    """Give msgspec's types where they check exactly what the codec would."""
+    kinds: list[Any] = []
+    for column in columns:
+        if column.dtype == "float64":
+            kind: Any = float
+        elif column.dtype in INTEGERS and column.dtype.lower() != "uint64":
+            low, high = INTEGERS[column.dtype]
+            kind = Annotated[int, msgspec.Meta(ge=low, le=high)]
+        elif column.dtype in BOOLEANS:
+            kind = bool
+        elif column.dtype == "string":
+            kind = str
+        else:
+            return ()
+        kinds.append(kind | None if column.nullable else kind)
+    return tuple(kinds)
