@@ -1,0 +1,110 @@
+"""The runtime's folder for an interpreter: its code, and its own few dependencies beside it.
+
+It stands outside every model's environment and is put behind it on ``sys.path``, so that a model
+keeps exactly the packages it was trained with (docs/decisions/0001-rooms.md).
+"""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock
+
+import samovar
+from samovar.core.digest import Digest
+from samovar.env.uv import run_uv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from samovar.env.interpreters import Interpreter
+
+    Progress = Callable[[str], None]
+
+_SOURCE: Final = Path(samovar.__file__).parent
+_COPIED: Final = ("core", "runtime")
+_REQUIREMENTS: Final = _SOURCE / "runtime" / "requirements.txt"
+_READY: Final = ".ready"
+
+
+def runtime_folder(
+    home: Path, interpreter: Interpreter, *, offline: bool, progress: Progress
+) -> Path:
+    """Give the runtime's folder for an interpreter, made where it is not there yet.
+
+    Parameters
+    ----------
+    home : Path
+        Where such folders are kept.
+    interpreter : Interpreter
+        That will run it: its minor version, platform and libc choose the binary wheels.
+    offline : bool
+        Open no connection.
+    progress : callable
+        Is told what is going on.
+
+    Raises
+    ------
+    Unavailable
+        Where a dependency cannot be had.
+    """
+    machine = f"{interpreter.markers['sys_platform']}-{interpreter.markers['platform_machine']}"
+    libc = (interpreter.libc.partition(" ")[0] or "system").lower()
+    key = f"{_code_digest()}-{interpreter.minor}-{machine}-{libc}"
+    folder = home / key
+    if (folder / _READY).exists():
+        return folder
+    with FileLock(home / f"{key}.lock"):
+        if not (folder / _READY).exists():
+            progress("Preparing the runtime")
+            shutil.rmtree(folder, ignore_errors=True)
+            copy_code(folder)
+            _install(folder, interpreter, offline=offline)
+            (folder / _READY).touch()
+    return folder
+
+
+def copy_code(folder: Path) -> None:
+    """Copy what runs in a model's environment into a folder, with ``boot/boot.py`` beside it."""
+    package = folder / "samovar"
+    package.mkdir(parents=True)
+    for path in code_files():
+        target = package / path.relative_to(_SOURCE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    (folder / "boot").mkdir()
+    shutil.copyfile(_SOURCE / "runtime" / "boot.py", folder / "boot" / "boot.py")
+
+
+def code_files() -> list[Path]:
+    """List the files of samovar that run in a model's environment, sorted."""
+    found = [_SOURCE / "__init__.py", _SOURCE / "errors.py"]
+    for room in _COPIED:
+        found += [
+            path
+            for path in (_SOURCE / room).rglob("*")
+            if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts
+        ]
+    return sorted(found)
+
+
+@cache
+def _code_digest() -> str:
+    """Give a short digest of the code, so that another samovar makes another folder."""
+    parts = [
+        f"{path.relative_to(_SOURCE).as_posix()}:{Digest.of(path.read_bytes())}"
+        for path in code_files()
+    ]
+    return Digest.of("\n".join(parts).encode()).short
+
+
+def _install(folder: Path, interpreter: Interpreter, *, offline: bool) -> None:
+    run_uv(
+        ["pip", "install", "-q", "--no-config", "--no-deps", "--require-hashes",
+         "--only-binary", ":all:", "--python", str(interpreter.path), "--target", str(folder),
+         "-r", str(_REQUIREMENTS)],
+        offline=offline,
+    )  # fmt: skip

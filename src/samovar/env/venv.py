@@ -1,0 +1,210 @@
+"""Make virtual environments from a lock: hashes checked, and nothing but what the lock names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock
+
+from samovar.core.canonical import canonical_json
+from samovar.core.digest import Digest
+from samovar.env.export import to_requirements
+from samovar.env.interpreters import Interpreter, probe
+from samovar.env.uv import run_uv
+from samovar.errors import Unavailable, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from samovar.env.lock import Lock, LockedPackage
+
+    Progress = Callable[[str], None]
+
+_READY: Final = ".samovar-ready"
+_MIRRORS: Final = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Venv:
+    """A virtual environment.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder.
+    interpreter : Interpreter
+        Its own.
+    packages : int
+        How many distributions the lock put into it.
+    """
+
+    path: Path
+    interpreter: Interpreter
+    packages: int
+
+
+def make_venv(
+    lock: Lock,
+    base: Interpreter,
+    path: Path,
+    *,
+    wheels: Path | None,
+    offline: bool,
+    progress: Progress,
+) -> Venv:
+    """Make an environment in a folder that does not exist, or is an environment already.
+
+    Parameters
+    ----------
+    lock : Lock
+        What goes in; every file is checked against its hash.
+    base : Interpreter
+        What it is made from.
+    path : Path
+        Its folder.
+    wheels : Path, optional
+        Folder of the wheels that travel with the lock.
+    offline : bool
+        Open no connection: everything is in the cache or in ``wheels``.
+    progress : callable
+        Is told what is going on.
+
+    Raises
+    ------
+    UserError
+        Where the folder is something else.
+    Unavailable
+        Where a distribution cannot be had, or has none for this platform.
+    """
+    if path.exists() and any(path.iterdir()) and not (path / "pyvenv.cfg").is_file():
+        raise UserError(
+            f"{path} exists and is not a virtual environment.",
+            hint="Name a folder that does not exist yet.",
+            code="not_a_venv",
+        )
+    packages = lock.packages_for(base.markers)
+    _check_wheels(packages, base)
+    progress(f"Making an environment of {len(packages)} packages for Python {base.version}")
+    _create(path, base)
+    if packages:
+        _install(lock, packages, path, wheels=wheels, offline=offline)
+    return Venv(path=path, interpreter=_inside(path, base), packages=len(packages))
+
+
+def cached_venv(
+    envs: Path,
+    lock: Lock,
+    base: Interpreter,
+    *,
+    wheels: Path | None,
+    offline: bool,
+    progress: Progress,
+) -> Venv:
+    """Give the environment for a lock, made where it is not there yet.
+
+    It is known by what the lock installs here and by the interpreter, so that two bundles with the
+    same environment share it, and two with clashing versions do not.
+    """
+    packages = lock.packages_for(base.markers)
+    key = Digest.of(
+        canonical_json(
+            {
+                "packages": [
+                    [package.name, package.version, sorted(file.sha256 for file in package.files)]
+                    for package in packages
+                ],
+                "python": [str(base.base), base.version, base.markers["platform_machine"]],
+            }
+        )
+    ).hex[:32]
+    path = envs / key
+    if not (path / _READY).exists():
+        with FileLock(envs / f"{key}.lock"):
+            if not (path / _READY).exists():
+                shutil.rmtree(path, ignore_errors=True)
+                make_venv(lock, base, path, wheels=wheels, offline=offline, progress=progress)
+                (path / _READY).touch()
+    return Venv(path=path, interpreter=_inside(path, base), packages=len(packages))
+
+
+def python_of(path: Path) -> Path:
+    """Give the interpreter of a virtual environment."""
+    return path / "Scripts" / "python.exe" if os.name == "nt" else path / "bin" / "python"
+
+
+def is_venv(path: Path) -> bool:
+    """Say whether a folder is a virtual environment."""
+    return (path / "pyvenv.cfg").is_file()
+
+
+def _create(path: Path, base: Interpreter) -> None:
+    run_uv(
+        ["venv", "-q", "--no-project", "--no-config", "--allow-existing", "--python",
+         str(base.base), str(path)],
+        offline=True,
+    )  # fmt: skip
+
+
+def _install(
+    lock: Lock,
+    packages: tuple[LockedPackage, ...],
+    path: Path,
+    *,
+    wheels: Path | None,
+    offline: bool,
+) -> None:
+    """Let uv install: by the lock's addresses, or through the index that the machine names."""
+    folder = path / ".samovar-lock"
+    folder.mkdir(exist_ok=True)
+    if wheels is not None:
+        shutil.copytree(wheels, folder / "wheels", dirs_exist_ok=True)
+    arguments = ["pip", "sync", "-q", "--no-config", "--python", str(python_of(path)),
+                 "--link-mode", "hardlink"]  # fmt: skip
+    if any(os.environ.get(name) for name in _MIRRORS):
+        file = folder / "requirements.txt"
+        file.write_text(to_requirements(packages, wheels="wheels"), encoding="utf-8")
+        arguments += ["--require-hashes", file.name]
+    else:
+        (folder / "pylock.toml").write_bytes(lock.data)
+        arguments += ["pylock.toml"]
+    try:
+        run_uv(arguments, offline=offline, folder=folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_wheels(packages: tuple[LockedPackage, ...], base: Interpreter) -> None:
+    """Say at once which distribution has nothing that could be installed here."""
+    missing = [package for package in packages if not package.files]
+    if missing:
+        names = ", ".join(f"{package.name} {package.version}" for package in missing)
+        raise Unavailable(
+            f"The lock has no file of {names} for {base.platform or 'this platform'}.",
+            hint="Add the platform to [environment] platforms and run 'samovar lock'.",
+            code="no_wheel",
+        )
+
+
+def _inside(path: Path, base: Interpreter) -> Interpreter:
+    """Describe the environment's interpreter without starting it: it is its base, elsewhere."""
+    minor = base.minor
+    purelib = (
+        path / "Lib" / "site-packages"
+        if os.name == "nt"
+        else path / "lib" / f"python{minor}" / "site-packages"
+    )
+    python = python_of(path)
+    if not python.exists():
+        return probe(python)
+    return Interpreter(
+        path=python,
+        version=base.version,
+        markers=base.markers,
+        purelib=purelib,
+        base=base.base,
+        libc=base.libc,
+    )
