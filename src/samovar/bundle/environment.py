@@ -9,6 +9,7 @@ from samovar.core import bundle as layout
 from samovar.env.interpreters import find_interpreter, probe
 from samovar.env.runtime_folder import runtime_folder
 from samovar.env.venv import cached_venv, make_venv
+from samovar.errors import EnvironmentMismatch
 from samovar.store.home import is_offline
 
 if TYPE_CHECKING:
@@ -18,9 +19,29 @@ if TYPE_CHECKING:
     from samovar.core.bundle import BundleDocument
     from samovar.env.interpreters import Interpreter
     from samovar.env.lock import Lock
+    from samovar.env.venv import Venv
     from samovar.store.home import Home
 
     Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedEnvironment:
+    """A lock with what it needs to be rebuilt.
+
+    Parameters
+    ----------
+    lock : Lock
+        What is pinned.
+    python : str
+        Minor version of Python.
+    wheels : Path, optional
+        Folder of the wheels that travel with the lock.
+    """
+
+    lock: Lock
+    python: str
+    wheels: Path | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +57,11 @@ class Prepared:
     wanted : dict
         ``{"python": minor, "packages": [{"name","version"}]}``: what the lock wants there; the
         child checks it before it loads anything.
-    fresh : bool
-        Whether it was made for this call alone.
     """
 
     interpreter: Interpreter
     runtime: Path
     wanted: dict[str, Any]
-    fresh: bool
 
 
 def prepare(
@@ -83,24 +101,69 @@ def prepare(
     offline = is_offline()
     if python is not None:
         interpreter = probe(python)
+    elif fresh_in is not None:
+        interpreter = rebuild(
+            locked_environment(document, lock, unpacked), fresh_in / "venv", progress=progress
+        ).interpreter
     else:
-        base = find_interpreter(document.python)
-        wheels = unpacked / layout.WHEELS
-        local = wheels if wheels.is_dir() else None
-        if fresh_in is not None:
-            venv = make_venv(
-                lock, base, fresh_in / "venv", wheels=local, offline=offline, progress=progress
-            )
-        else:
-            venv = cached_venv(
-                home.envs, lock, base, wheels=local, offline=offline, progress=progress
-            )
-        interpreter = venv.interpreter
+        interpreter = cached_venv(
+            home.envs,
+            lock,
+            find_interpreter(document.python),
+            wheels=locked_environment(document, lock, unpacked).wheels,
+            offline=offline,
+            progress=progress,
+        ).interpreter
     return Prepared(
         interpreter=interpreter,
         runtime=runtime_folder(home.runtime, interpreter, offline=offline, progress=progress),
         wanted=wanted(document, lock, interpreter),
-        fresh=fresh_in is not None,
+    )
+
+
+def rebuild(
+    locked: LockedEnvironment, path: Path, *, python: Path | None = None, progress: Progress
+) -> Venv:
+    """Make a virtual environment from a lock in a folder of the user's.
+
+    Parameters
+    ----------
+    locked : LockedEnvironment
+        What goes in.
+    path : Path
+        Its folder.
+    python : Path, optional
+        What to make it from; by default an interpreter of the right minor version is looked for.
+    progress : callable
+        Is told what is going on.
+
+    Raises
+    ------
+    EnvironmentMismatch
+        Where the named interpreter is of another minor version.
+    """
+    base = find_interpreter(locked.python) if python is None else probe(python)
+    if base.minor != locked.python:
+        raise EnvironmentMismatch(
+            f"Python {locked.python} is wanted; {base.path} is Python {base.version}.",
+            hint=f"Name an interpreter of Python {locked.python}, or leave --python out.",
+            code="wrong_python",
+        )
+    return make_venv(
+        locked.lock,
+        base,
+        path,
+        wheels=locked.wheels,
+        offline=is_offline(),
+        progress=progress,
+    )
+
+
+def locked_environment(document: BundleDocument, lock: Lock, unpacked: Path) -> LockedEnvironment:
+    """Give a bundle's lock with its wheels, as they lie in the unpacked bundle."""
+    wheels = unpacked / layout.WHEELS
+    return LockedEnvironment(
+        lock=lock, python=document.python, wheels=wheels if wheels.is_dir() else None
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from samovar.bundle.child import Mismatched, child_variables, numeric_level, run_child
@@ -18,9 +17,7 @@ from samovar.core.bundle import BundleDocument, BundleFile, BundleModel
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
 from samovar.core.receipt import Receipt
-from samovar.core.reference import Reference
 from samovar.core.signature import Signature
-from samovar.env.lock import Lock
 from samovar.errors import EnvironmentMismatch, InvalidModel, InvalidProject
 from samovar.model.audit import AuditReport, audit_file, refusal
 from samovar.project.examples import Examples, read_examples
@@ -28,8 +25,11 @@ from samovar.project.files import Selection, select_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from samovar.project.config import Project
+    from samovar.core.reference import Reference
+    from samovar.env.lock import Lock
+    from samovar.project.config import ModelSection, Project
     from samovar.store.home import Home
     from samovar.store.layout import Store
 
@@ -64,7 +64,7 @@ def pack_project(
     home: Home,
     store: Store,
     project: Project,
-    lock: bytes,
+    lock: Lock,
     *,
     wheels: Path | None,
     names: tuple[Reference, ...],
@@ -78,7 +78,7 @@ def pack_project(
         Where environments are cached, and where the bundle goes.
     project : Project
         ``samovar.toml``.
-    lock : bytes
+    lock : Lock
         ``pylock.toml`` as it stands in the project.
     wheels : Path, optional
         Folder of the local packages' wheels that the lock names.
@@ -98,13 +98,13 @@ def pack_project(
     """
     progress("Reading the project")
     model = find_model(project)
-    report = audit_file(model, trusted=project.model.trusted)
+    report = audit_file(model, trusted=model_section(project).trusted)
     if not report.ok:
         raise refusal(report, model)
     selection = select_code(project)
     examples = find_examples(project)
     inputs = inputs_digest(
-        project, lock, examples, files=_sources(project, selection), wheels=wheels
+        project, lock.data, examples, files=_sources(project, selection), wheels=wheels
     )
     known = find_packed(home, store, inputs)
     if known is not None:
@@ -134,14 +134,31 @@ def find_model(project: Project) -> Path:
     InvalidModel
         Where there is none.
     """
-    path = project.folder / project.model.path
+    path = project.folder / model_section(project).path
     if not path.is_file():
         raise InvalidModel(
-            f"There is no model file {project.model.path} in {project.folder}.",
+            f"There is no model file {model_section(project).path} in {project.folder}.",
             hint="Train it first, or set [model] path in samovar.toml.",
             code="no_model",
         )
     return path
+
+
+def model_section(project: Project) -> ModelSection:
+    """Give the project's ``[model]``.
+
+    Raises
+    ------
+    InvalidModel
+        Where samovar.toml has none.
+    """
+    if project.model is None:
+        raise InvalidModel(
+            "samovar.toml names no model.",
+            hint="Write [model] and path = \"models/model.pkl\", or run 'samovar init'.",
+            code="no_model",
+        )
+    return project.model
 
 
 def find_examples(project: Project) -> Examples:
@@ -170,7 +187,7 @@ def find_examples(project: Project) -> Examples:
 
 
 def _sources(project: Project, selection: Selection) -> dict[str, Path]:
-    paths = [project.model.path, *selection.included]
+    paths = [model_section(project).path, *selection.included]
     return {path: project.folder / path for path in paths}
 
 
@@ -178,17 +195,18 @@ def _stage(
     project: Project,
     selection: Selection,
     report: AuditReport,
-    lock: bytes,
+    lock: Lock,
     wheels: Path | None,
     folder: Path,
 ) -> Path:
     """Copy what goes into the bundle into a folder that looks like one unpacked."""
+    model = model_section(project)
     files: list[BundleFile] = []
     for path, source in _sources(project, selection).items():
         copy = folder / layout.PROJECT / path
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, copy)
-        kind = "model" if path == project.model.path else "code"
+        kind = "model" if path == model.path else "code"
         files.append(_describe(path, copy, kind))
     if wheels is not None:
         (folder / layout.WHEELS).mkdir()
@@ -196,16 +214,13 @@ def _stage(
             copy = folder / layout.WHEELS / wheel.name
             shutil.copyfile(wheel, copy)
             files.append(_describe(f"{layout.WHEELS}/{wheel.name}", copy, "wheel"))
-    (folder / layout.LOCK).write_bytes(lock)
+    (folder / layout.LOCK).write_bytes(lock.data)
     document = BundleDocument(
-        name=project.name,
-        version=project.version,
-        python=project.python,
+        name=project.project.name,
+        version=project.project.version,
+        python=project.project.python,
         model=BundleModel(
-            path=project.model.path,
-            format=report.format,
-            method=project.model.method,
-            trusted=tuple(project.model.trusted),
+            path=model.path, format=report.format, method=model.method, trusted=model.trusted
         ),
         signature=Signature(container="array", inputs=(), outputs=()),
         app=project.service.app,
@@ -225,13 +240,13 @@ def _describe(path: str, file: Path, kind: str) -> BundleFile:
 def _record(
     home: Home,
     staged: Path,
-    lock: bytes,
+    lock: Lock,
     examples: Examples,
     workspace: Path,
     progress: Progress,
 ) -> dict[str, Any]:
     document = BundleDocument.from_json(json.loads((staged / layout.DOCUMENT).read_bytes()))
-    prepared = prepare(home, document, Lock.from_bytes(lock), unpacked=staged, progress=progress)
+    prepared = prepare(home, document, lock, unpacked=staged, progress=progress)
     progress("Recording predictions")
     level = numeric_level()
     answer = run_child(

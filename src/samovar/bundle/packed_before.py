@@ -7,7 +7,6 @@ store is packed anew.
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from samovar import __version__
@@ -20,6 +19,7 @@ from samovar.store.reach import walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from samovar.project.config import Project
     from samovar.project.examples import Examples
@@ -46,10 +46,8 @@ def inputs_digest(
         canonical_json(
             {
                 "samovar": __version__,
-                "name": project.name,
-                "version": project.version,
-                "python": project.python,
-                "model": asdict(project.model),
+                "project": asdict(project.project),
+                "model": None if project.model is None else asdict(project.model),
                 "service": asdict(project.service),
                 "lock": str(Digest.of(lock)),
                 "examples": [examples.columns, examples.rows],

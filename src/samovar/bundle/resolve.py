@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from samovar.bundle.archive import import_layout, load
+from samovar.bundle.environment import LockedEnvironment, locked_environment
 from samovar.bundle.locking import lock_of
-from samovar.bundle.opened import Bundle, open_bundle
+from samovar.bundle.opened import Bundle, open_bundle, unpack_bundle
 from samovar.bundle.pack import Packed, pack_project
 from samovar.bundle.target import (
     Archive,
@@ -18,6 +19,7 @@ from samovar.bundle.target import (
     Target,
 )
 from samovar.core.reference import Reference
+from samovar.env.lock import Lock
 from samovar.errors import NotFound, UserError
 from samovar.project.config import read_project
 from samovar.store.home import is_offline
@@ -77,18 +79,40 @@ def pack_folder(
 ) -> tuple[Reference, Packed]:
     """Pack the project in a folder, locking it first where it has no lock."""
     project = read_project(folder)
-    locked = lock_of(home, project, progress=progress)
-    reference = tag or Reference.parse(project.name)
-    packed = pack_project(
-        home,
-        store,
-        project,
-        locked.lock,
-        wheels=locked.wheels,
-        names=(reference,),
-        progress=progress,
-    )
+    reference = tag or Reference.parse(project.project.name)
+    with home.workspace() as workspace:
+        locked = lock_of(home, project, workspace=workspace, progress=progress)
+        packed = pack_project(
+            home,
+            store,
+            project,
+            locked.lock,
+            wheels=locked.wheels_folder,
+            names=(reference,),
+            progress=progress,
+        )
     return reference, packed
+
+
+def locked_of(
+    home: Home, store: Store, target: Target, workspace: Path, progress: Progress
+) -> LockedEnvironment:
+    """Give the locked environment of a TARGET: a project is not packed for it.
+
+    Parameters
+    ----------
+    workspace : Path
+        An empty folder; the wheels that travel with the lock stay in it.
+    """
+    if isinstance(target, ProjectFolder):
+        project = read_project(target.path)
+        locked = lock_of(home, project, workspace=workspace, progress=progress)
+        return LockedEnvironment(
+            lock=locked.lock, python=project.project.python, wheels=locked.wheels_folder
+        )
+    _, bundle = resolve(home, store, target, progress)
+    unpacked = unpack_bundle(store, bundle, workspace / "bundle")
+    return locked_environment(bundle.document, Lock.from_bytes(bundle.lock), unpacked)
 
 
 def _find(store: Store, reference: Reference, progress: Progress) -> Descriptor:

@@ -8,8 +8,8 @@ import click
 
 from samovar.cli import exit_codes
 from samovar.cli.opening import familiar
-from samovar.cli.targets import open_target
 from samovar.cli.sizes import human_size
+from samovar.cli.targets import open_target
 from samovar.env.lock import Lock
 
 if TYPE_CHECKING:

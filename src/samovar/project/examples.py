@@ -1,0 +1,188 @@
+"""Read reference inputs: JSON rows, records or texts, JSON Lines, CSV and Parquet.
+
+Values keep the type they were written with. In CSV an empty cell is null, and a column is numeric
+only where every cell is a number that is written back the same way: ``01234`` and ``NA`` are text.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from samovar.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_INTEGER: Final = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
+_FLOAT: Final = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_BOOLEANS: Final = {"true": True, "false": False, "True": True, "False": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """Reference inputs.
+
+    Parameters
+    ----------
+    columns : tuple of str or None
+        Names in order; None where the rows are plain lists or texts.
+    rows : tuple
+        Lists of values in the order of the columns, or strings.
+    """
+
+    columns: tuple[str, ...] | None
+    rows: tuple[Any, ...]
+
+
+def read_examples(path: Path) -> Examples:
+    """Read a file of reference inputs by its ending.
+
+    Raises
+    ------
+    NotFound
+        Where there is no such file.
+    InvalidInput
+        Naming the line or the row that is malformed.
+    """
+    if not path.is_file():
+        raise NotFound(
+            f"There is no file {path}.",
+            hint="Correct [examples] path in samovar.toml, or write a few rows there.",
+            code="no_examples",
+        )
+    ending = path.suffix.lower()
+    if ending in {".parquet", ".pq"}:
+        return _read_parquet(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path.name} is not UTF-8.", hint="Save it as UTF-8.") from error
+    if ending == ".csv":
+        return _read_csv(text, path.name)
+    if ending in {".jsonl", ".ndjson"}:
+        return _of_rows(_json_lines(text, path.name), path.name)
+    return _of_rows(_json(text, path.name), path.name)
+
+
+def _json(text: str, name: str) -> list[Any]:
+    try:
+        document = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{name} is not JSON.", why=str(error), hint="Correct it.") from error
+    if not isinstance(document, list):
+        raise InvalidInput(
+            f"{name} is not a list.", hint="Write a list of rows, of records or of texts."
+        )
+    # One row alone is what a client sends for one prediction.
+    flat = document and not any(isinstance(row, (list, dict)) for row in document)
+    if flat and not all(isinstance(row, str) for row in document):
+        return [document]
+    return document
+
+
+def _json_lines(text: str, name: str) -> list[Any]:
+    rows = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line, parse_constant=_no_constant))
+            except (ValueError, RecursionError) as error:
+                raise InvalidInput(f"{name}, line {number} is not JSON.", why=str(error)) from error
+    return rows
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON; write null")
+
+
+def _of_rows(rows: Sequence[Any], name: str) -> Examples:
+    if all(isinstance(row, str) for row in rows):
+        return Examples(columns=None, rows=tuple(rows))
+    if all(isinstance(row, list) for row in rows):
+        width = len(rows[0])
+        for number, row in enumerate(rows):
+            if len(row) != width:
+                raise InvalidInput(
+                    f"{name}: row {number} has {len(row)} values, row 0 has {width}.",
+                    hint="Rows count from 0.",
+                )
+        return Examples(columns=None, rows=tuple(rows))
+    if all(isinstance(row, dict) for row in rows):
+        columns = tuple(dict.fromkeys(key for row in rows for key in row))
+        for number, row in enumerate(rows):
+            unknown = [key for key in columns if key not in row]
+            if unknown:
+                raise InvalidInput(
+                    f"{name}: row {number} lacks the column {unknown[0]!r}.",
+                    hint="Write null where a value is missing.",
+                )
+        return Examples(columns=columns, rows=tuple([row[key] for key in columns] for row in rows))
+    raise InvalidInput(
+        f"{name} mixes rows of different kinds.",
+        hint="Write only lists, only records, or only texts.",
+    )
+
+
+def _read_csv(text: str, name: str) -> Examples:
+    lines = csv.reader(text.splitlines(keepends=True), strict=True)
+    try:
+        rows = [(lines.line_num, row) for row in lines if row]
+    except csv.Error as error:
+        raise InvalidInput(
+            f"{name}, line {lines.line_num} is malformed.", why=str(error)
+        ) from error
+    if not rows:
+        raise InvalidInput(f"{name} is empty.", hint="The first line names the columns.")
+    header = rows[0][1]
+    if len(set(header)) != len(header):
+        raise InvalidInput(f"{name}, line 1 names a column twice.")
+    for number, row in rows[1:]:
+        if len(row) != len(header):
+            raise InvalidInput(
+                f"{name}, line {number} has {len(row)} cells, the header has {len(header)}."
+            )
+    columns = [_typed([row[place] for _, row in rows[1:]]) for place in range(len(header))]
+    return Examples(
+        columns=tuple(header), rows=tuple(list(row) for row in zip(*columns, strict=True))
+    )
+
+
+def _typed(cells: list[str]) -> list[Any]:
+    """Give a column's cells their common type; empty cells are null."""
+    filled = [cell for cell in cells if cell != ""]
+    if filled and all(cell in _BOOLEANS for cell in filled):
+        return [_BOOLEANS.get(cell) for cell in cells]
+    if all(_INTEGER.fullmatch(cell) for cell in filled):
+        return [int(cell) if cell else None for cell in cells]
+    if all(_FLOAT.fullmatch(cell) for cell in filled):
+        return [float(cell) if cell else None for cell in cells]
+    return [cell or None for cell in cells]
+
+
+def _read_parquet(path: Path) -> Examples:
+    import pyarrow as arrow
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path)
+    except arrow.ArrowException as error:
+        raise InvalidInput(f"{path.name} is not a Parquet file.", why=str(error)) from error
+    columns = [[_plain(value) for value in column.to_pylist()] for column in table.columns]
+    return Examples(
+        columns=tuple(table.column_names),
+        rows=tuple(list(row) for row in zip(*columns, strict=True)),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Give a value JSON has; dates and decimals as text, NaN as null."""
+    if isinstance(value, float) and value != value:
+        return None
+    if value is None or isinstance(value, (bool, int, float, str, list)):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
