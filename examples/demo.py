@@ -134,8 +134,7 @@ def ben_proves(ben: Person) -> str:
     tell("It does. So he serves it, and asks with Ada's own client.")
     with ben.service("samovar", "serve", "titanic", "--json") as url:
         ben.run("python", "client.py")
-        prediction = ask(f"{url}/predict")
-    return prediction
+        return ask(f"{url}/predict")
 
 
 def ask(url: str) -> str:

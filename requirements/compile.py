@@ -9,7 +9,12 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 COOLDOWN = "14 days"
 """A release that was bad or hostile is mostly found within days; mirrors need hours."""
-TABLES = {"bootstrap": "uv", "dev": None, "mlflow": "mlflow"}
+TABLES = {
+    "bootstrap": "uv",
+    "dev": None,
+    "mlflow": "mlflow",
+    "deploy": "ansible-core kubernetes-validate",
+}
 """File to requirement; ``dev`` is pyproject.toml, those after it tests/engines/tools.py."""
 
 
@@ -26,7 +31,7 @@ def compile_table(name: str, requirement: str | None) -> None:
             "--output-file", f"requirements/{name}.txt",
         ],
         cwd=HERE.parent,
-        input=requirement or "",
+        input="\n".join((requirement or "").split()),
         text=True,
         check=True,
     )  # fmt: skip

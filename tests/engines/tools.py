@@ -101,3 +101,9 @@ def mlflow_server(mlflow: Tool, tmp_path_factory: pytest.TempPathFactory) -> Ite
         command, log=folder / "log", ready=lambda: answers(port), env=env, cwd=folder, within_s=120
     ) as server:
         yield MlflowServer(url=f"http://127.0.0.1:{port}", folder=folder, server=server)
+
+
+@pytest.fixture(scope="session")
+def deploy_tools() -> Tool:
+    """An environment with ansible-core and kubernetes-validate."""
+    return tool("deploy")

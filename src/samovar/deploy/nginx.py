@@ -168,7 +168,7 @@ def balancer(name: str, servers: Sequence[str], *, listen: str, again: bool) -> 
     name : str
         Of the upstream.
     servers : sequence of str
-        ``host:port`` of each replica.
+        ``host:port`` of each replica; none where they are included from elsewhere.
     listen : str
         Port, or address and port.
     again : bool
@@ -182,7 +182,7 @@ def balancer(name: str, servers: Sequence[str], *, listen: str, again: bool) -> 
         listen=listen,
         health=HEALTH_PATH,
         forwarded=textwrap.indent(_FORWARDED.rstrip("\n"), "    "),
-        tries=min(len(servers), 3),
+        tries=min(len(servers) or 3, 3),
         again=_AGAIN.format(name=name) if again else "",
     )
 

@@ -1,0 +1,100 @@
+"""The files that deploy writes pass the checks of the programs that read them."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engines.processes import need
+from samovar.core.digest import Digest
+from samovar.deploy import compose, kubernetes, swarm, uwsgi
+from samovar.deploy.plan import Plan, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from engines.tools import Tool
+
+pytestmark = pytest.mark.engine
+
+PLAN = Plan(
+    service=Service(
+        name="titanic",
+        version="1.0.0",
+        digest=Digest.of(b"bundle"),
+        image="titanic:1.0.0",
+        python="3.11",
+        app="server:app",
+    ),
+    replicas=3,
+)
+
+
+def lay(files: Mapping[str, str], folder: Path) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def accepted(command: list[str | Path], cwd: Path) -> str:
+    done = subprocess.run(
+        [str(word) for word in command], cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("write", "name"), [(compose.write, "docker-compose.yml"), (swarm.write, "stack.yml")]
+)
+def test_docker_compose_reads_them(write, name: str, tmp_path: Path) -> None:
+    program = need("docker-compose", "apt install docker-compose")
+    shown = accepted([program, "-f", name, "config"], lay(write(PLAN), tmp_path))
+    assert "titanic:1.0.0" in shown
+
+
+@pytest.mark.parametrize("write", [compose.write, swarm.write, uwsgi.write])
+def test_nginx_reads_its_configuration(write, tmp_path: Path) -> None:
+    program = need("nginx", "apt install nginx")
+    folder = lay(write(PLAN), tmp_path)
+    (folder / "run").mkdir()
+    # In the container /tmp is a tmpfs of its own.
+    conf = (folder / "nginx.conf").read_text().replace(" /tmp/", f" {folder}/run/")
+    (folder / "nginx.conf").write_text(conf)
+    (folder / "run" / "replicas.conf").write_text("server 127.0.0.1:5000;")
+    shown = accepted(
+        [program, "-t", "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"], folder
+    )
+    assert "test is successful" in shown
+
+
+def test_kubernetes_manifests_are_valid_for_the_last_four_versions(
+    deploy_tools: Tool, tmp_path: Path
+) -> None:
+    folder = lay(kubernetes.write(PLAN), tmp_path)
+    program = (
+        "import kubernetes_validate as k, pathlib, sys, yaml\n"
+        "latest = [int(part) for part in k.latest_version().split('.')]\n"
+        "for step in range(4):\n"
+        "    version = f'{latest[0]}.{latest[1] - step}'\n"
+        "    for path in sys.argv[1:]:\n"
+        "        for document in yaml.safe_load_all(pathlib.Path(path).read_text()):\n"
+        "            k.validate(document, version, strict=True)\n"
+        "    print('valid for', version)\n"
+    )
+    manifests = [path for path in (folder / "base").iterdir() if path.stem != "kustomization"]
+    shown = accepted([deploy_tools.python, "-c", program, *manifests], folder)
+    assert shown.count("valid for 1.") == 4
+
+
+def test_shell_scripts_parse(tmp_path: Path) -> None:
+    for write in (compose.write, swarm.write, uwsgi.write):
+        for name, text in write(PLAN).items():
+            if name.endswith(".sh"):
+                script = tmp_path / name
+                script.write_text(text)
+                assert accepted(["sh", "-n", script], tmp_path) == ""

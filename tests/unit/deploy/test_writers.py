@@ -1,0 +1,128 @@
+"""The files that deploy writes: what they promise, read back as data."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from samovar.core.digest import Digest
+from samovar.deploy import compose, kubernetes, nginx, swarm, uwsgi
+from samovar.deploy.plan import MIB, Plan, Service
+from samovar.errors import InvalidProject, UserError
+
+SERVICE = Service(
+    name="team/titanic_v2",
+    version="1.0.0",
+    digest=Digest.of(b"bundle"),
+    image="registry.example.com/titanic:1.0.0",
+    python="3.11",
+    app="server:app",
+)
+PLAN = Plan(service=SERVICE, replicas=3, cpus=0.5, memory_bytes=256 * MIB, port=8081)
+
+
+def documents(files: dict[str, str]) -> dict[str, dict]:
+    return {
+        path: yaml.safe_load(text) for path, text in files.items() if path.endswith(("yml", "yaml"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("titanic", "titanic"),
+        ("team/titanic_v2", "team-titanic-v2"),
+        ("3d", "m-3d"),
+        ("a" * 80, "a" * 63),
+    ],
+)
+def test_names_become_dns_labels(name: str, label: str) -> None:
+    service = Service(name=name, version="1", digest=SERVICE.digest, image="i", python="3.11")
+    assert service.label == label
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"replicas": 0},
+        {"replicas": 10_001},
+        {"cpus": 0},
+        {"cpus": float("nan")},
+        {"memory_bytes": MIB},
+    ],
+)
+def test_limits_that_nothing_can_run_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UserError):
+        Plan(service=SERVICE, **wrong)  # type: ignore[arg-type]
+
+
+def test_compose_gives_each_replica_its_limits_and_no_rights() -> None:
+    services = documents(compose.write(PLAN))["docker-compose.yml"]["services"]
+    replicas = [services[f"team-titanic-v2-{number}"] for number in (1, 2, 3)]
+    assert len(services) == 4
+    for replica in replicas:
+        assert replica["image"] == SERVICE.image
+        assert replica["cpus"] == 0.5
+        assert replica["mem_limit"] == replica["memswap_limit"] == "256m"
+        assert replica["read_only"] is True
+        assert replica["cap_drop"] == ["ALL"]
+    addresses = [replica["networks"]["inside"]["ipv4_address"] for replica in replicas]
+    assert len(set(addresses)) == 3
+    conf = compose.write(PLAN)["nginx.conf"]
+    assert all(f"server {address}:5000 " in conf for address in addresses)
+    assert services["balancer"]["ports"] == ["127.0.0.1:8081:8080"]
+
+
+def test_compose_stops_where_one_machine_does() -> None:
+    with pytest.raises(UserError, match="at most 200"):
+        compose.write(Plan(service=SERVICE, replicas=201))
+
+
+def test_predictions_alone_are_asked_again() -> None:
+    twice = nginx.balancer("m", ["a:1", "b:1"], listen="80", again=True)
+    assert twice.count("non_idempotent") == 1
+    assert "non_idempotent" not in nginx.balancer("m", ["a:1"], listen="80", again=False)
+
+
+def test_uwsgi_runs_the_application_within_the_quota() -> None:
+    files = uwsgi.write(Plan(service=SERVICE, cpus=3.5, memory_bytes=256 * MIB))
+    ini = files["uwsgi.ini"]
+    assert "module = server\ncallable = app\nprocesses = 3\n" in ini
+    unit = files["systemd/team-titanic-v2.service"]
+    assert "CPUQuota=350%" in unit
+    assert "MemoryMax=256M" in unit
+    assert "--hash=sha256:" in files["uwsgi-requirements.txt"]
+    compile(files["supervise.py"], "supervise.py", "exec")
+
+
+def test_uwsgi_without_an_application_says_what_to_do() -> None:
+    bare = Service(name="m", version="1", digest=SERVICE.digest, image="i", python="3.11")
+    with pytest.raises(InvalidProject) as caught:
+        uwsgi.write(Plan(service=bare))
+    assert "[service] app" in (caught.value.hint or "")
+
+
+def test_swarm_asks_dns_and_starts_the_new_one_first() -> None:
+    files = swarm.write(PLAN)
+    deploy = documents(files)["stack.yml"]["services"]["replica"]["deploy"]
+    assert deploy["endpoint_mode"] == "dnsrr"
+    assert deploy["update_config"]["order"] == "start-first"
+    assert deploy["update_config"]["failure_action"] == "rollback"
+    assert deploy["resources"]["limits"] == {"cpus": "0.5", "memory": "256M"}
+    assert "include /tmp/replicas.conf;" in files["nginx.conf"]
+
+
+def test_kubernetes_pods_are_restricted_and_probed() -> None:
+    files = documents(kubernetes.write(PLAN))
+    pod = files["base/deployment.yaml"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert container["resources"]["limits"] == {"cpu": "500m", "memory": "256Mi"}
+    assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
+    assert set(files["base/kustomization.yaml"]["resources"]) == {
+        path.removeprefix("base/")
+        for path in files
+        if path.startswith("base/") and "kustomization" not in path
+    }
