@@ -7,6 +7,7 @@ import json
 import tarfile
 from typing import TYPE_CHECKING, Any, Final
 
+from samovar.bundle.checking import check_content
 from samovar.core import media_types
 from samovar.core.descriptor import Descriptor
 from samovar.core.digest import Digest
@@ -88,18 +89,31 @@ def load(home: Home, store: Store, file: Path) -> list[tuple[Reference | None, D
         folder.mkdir()
         with file.open("rb") as content:
             extract_tar(content, folder)
-        return import_layout(store, folder, where=file)
+        return import_layout(store, folder, where=file, scratch=workspace / "scratch")
 
 
 def import_layout(
-    store: Store, folder: Path, *, where: Path
+    store: Store, folder: Path, *, where: Path, scratch: Path
 ) -> list[tuple[Reference | None, Descriptor]]:
-    """Read an image layout's named content into the store, after all of it was checked."""
+    """Read an image layout's content into the store, after all of it was checked.
+
+    Parameters
+    ----------
+    folder : Path
+        The layout.
+    where : Path
+        How messages name it.
+    scratch : Path
+        Where layers are unpacked for the check; removed by the caller.
+    """
     index = _read_index(folder, where)
     wanted: dict[Digest, Descriptor] = {}
     for root in index.manifests:
         for found in _walk(folder, root):
             wanted.setdefault(found.digest, found)
+    for descriptor in wanted.values():
+        if descriptor.media_type in media_types.MANIFESTS:
+            check_content(folder / "blobs" / "sha256", descriptor, scratch)
     with store.writing():
         for descriptor in wanted.values():
             store.put_stream(

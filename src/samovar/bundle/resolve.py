@@ -131,7 +131,8 @@ def _load(home: Home, store: Store, target: Archive | LayoutFolder) -> tuple[Ref
     if isinstance(target, Archive):
         loaded = load(home, store, target.path)
     else:
-        loaded = import_layout(store, target.path, where=target.path)
+        with home.workspace() as workspace:
+            loaded = import_layout(store, target.path, where=target.path, scratch=workspace)
     if len(loaded) != 1:
         raise UserError(
             f"{target.path} has {len(loaded)} bundles.",

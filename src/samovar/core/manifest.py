@@ -157,6 +157,9 @@ def _document(data: bytes, media: Sequence[str] | frozenset[str], what: str) -> 
     declared = document.get("mediaType")
     if declared is not None and declared not in media:
         raise Damaged(f"The {what} says that it is {declared!r}.")
+    if "manifests" in document and ("layers" in document or "config" in document):
+        # CVE-2021-41190: readers that disagree on the kind would see different content.
+        raise Damaged(f"The {what} claims to be a manifest and an index at once.")
     artifact_type = document.get("artifactType")
     annotations = document.get("annotations") or {}
     if artifact_type is not None and not isinstance(artifact_type, str):

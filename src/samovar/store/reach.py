@@ -164,8 +164,7 @@ def _documents(store: Store) -> list[Descriptor]:
         ready = [one for one in found.values() if _subject(store, one) not in found]
         if not ready:
             return ordered
-        for descriptor in ready:
-            ordered.append(found.pop(descriptor.digest))
+        ordered += [found.pop(descriptor.digest) for descriptor in ready]
     return ordered
 
 

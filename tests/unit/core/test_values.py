@@ -153,6 +153,7 @@ def test_index_round_trips_with_everything_set():
         (b'{"schemaVersion":2,"mediaType":"text/html"}', "text/html"),
         (b'{"schemaVersion":2,"artifactType":7}', "artifactType"),
         (b'{"schemaVersion":2,"annotations":{"a":7}}', "annotations"),
+        (b'{"schemaVersion":2,"manifests":[],"layers":[]}', "at once"),
         (b'{"schemaVersion":2}', "list of"),
         (b" " * (MAX_MANIFEST_BYTES + 1), "limit"),
     ],
