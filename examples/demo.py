@@ -88,11 +88,8 @@ class Person:
 
     def _begin(self, words: tuple[str, ...]) -> subprocess.Popen[str]:
         print(paint(f"{self.name}$ ", "36") + paint(shlex.join(words), "33"), flush=True)
-        ending = ".exe" if os.name == "nt" else ""
-        here = Path(sys.executable).parent
-        program = {"samovar": here / f"samovar{ending}", "python": Path(sys.executable)}[words[0]]
         return subprocess.Popen(
-            [str(program), *words[1:]],
+            [str(self._program(words[0])), *words[1:]],
             cwd=self.folder,
             env=self.env,
             stdin=subprocess.DEVNULL,
@@ -100,6 +97,12 @@ class Person:
             text=True,
             encoding="utf-8",
         )
+
+    def _program(self, name: str) -> Path:
+        ending = ".exe" if os.name == "nt" else ""
+        if name == "samovar":
+            return Path(sys.executable).with_name(f"samovar{ending}")
+        return self.folder / ".venv" / ("Scripts" if os.name == "nt" else "bin") / f"{name}{ending}"
 
 
 def ada_packs(ada: Person) -> None:
@@ -131,9 +134,10 @@ def ben_proves(ben: Person) -> str:
     tell("Does it predict the same here? A fresh environment is built, the receipt replayed.")
     if "IDENTICAL" not in ben.run("samovar", "verify", "titanic"):
         raise StoryFailedError("The verdict is not IDENTICAL.")
-    tell("It does. So he serves it, and asks with Ada's own client.")
-    with ben.service("samovar", "serve", "titanic", "--json") as url:
-        ben.run("python", "client.py")
+    tell("It does. So he serves it, and asks with Ada's client, which runs in the same packages.")
+    ben.run("samovar", "venv", "titanic")
+    with ben.service("samovar", "serve", "titanic", "--port", "0", "--json") as url:
+        ben.run("python", "client.py", url)
         return ask(f"{url}/predict")
 
 
@@ -147,7 +151,7 @@ def ask(url: str) -> str:
 
 
 def _what_samovar_writes(_folder: str, names: list[str]) -> set[str]:
-    written = {"samovar.toml", "pylock.toml", ".gitignore", "examples.json", "__pycache__"}
+    written = {"samovar.toml", "pylock.toml", ".gitignore", "__pycache__"}
     return {name for name in names if name in written or name.endswith("venv")}
 
 

@@ -1,0 +1,150 @@
+"""``samovar deploy``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from samovar.cli import exit_codes
+from samovar.cli.opening import familiar
+from samovar.cli.serve import Size
+from samovar.cli.targets import open_target
+from samovar.core.reference import Reference
+from samovar.deploy.folder import service_of, write_bundle, write_files
+from samovar.deploy.plan import Plan
+from samovar.store.home import Home
+from samovar.store.layout import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from samovar.bundle.opened import Bundle
+    from samovar.cli.render import Screen
+
+    Progress = Callable[[str], None]
+
+_OPTIONS = (
+    click.argument("target", required=False),
+    click.option(
+        "-o",
+        "--output",
+        "folder",
+        metavar="DIR",
+        required=True,
+        type=click.Path(path_type=Path),
+        help="Where the files are written.",
+    ),
+    click.option("--replicas", type=int, default=2, show_default=True),
+    click.option("--cpus", type=float, default=1.0, show_default=True, help="For each replica."),
+    click.option("--memory", type=Size(), default="512m", show_default=True, help="For each."),
+    click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True),
+    click.option("--address", default="127.0.0.1", show_default=True, help="To listen on."),
+    click.option("--image", metavar="REF", help="Image of the bundle; by default NAME:VERSION."),
+    click.option("--balancer", metavar="REF", default="nginx:1.28", show_default=True),
+)
+
+
+def _with_options(function: Any) -> Any:
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return click.pass_obj(function)
+
+
+@click.group()
+def command() -> None:
+    """Write what an expert would have written for an orchestrator, and carry it out."""
+
+
+@command.command("compose")
+@_with_options
+@click.option("--apply", is_flag=True, help="Also start it with Docker Compose.")
+def compose_command(screen: Screen, *, apply: bool, **options: Any) -> int:
+    """Run replicas with limits behind NGINX on one Docker engine."""
+    from samovar.deploy import apply_compose, compose
+
+    job = _Job(screen, options)
+    written = write_files(compose.write(job.plan), job.folder)
+    endpoints = []
+    if apply:
+        with screen.progress("Deploying") as progress:
+            endpoints = apply_compose.apply(job.plan, job.folder, progress)
+    return job.done(written, endpoints, applied=apply)
+
+
+@command.command("uwsgi-nginx")
+@_with_options
+@click.option("--apply", is_flag=True, help="Also start it on this machine.")
+def uwsgi_command(screen: Screen, *, apply: bool, **options: Any) -> int:
+    """Run the project's own application in uWSGI behind NGINX."""
+    from samovar.deploy import apply_uwsgi, uwsgi
+
+    job = _Job(screen, options)
+    written = write_files(uwsgi.write(job.plan), job.folder)
+    endpoints = []
+    written += job.write_bundle()
+    if apply:
+        with screen.progress("Deploying") as progress:
+            endpoints = apply_uwsgi.apply(job.plan, job.bundle, job.folder, progress)
+    return job.done(written, endpoints, applied=apply)
+
+
+@command.command("swarm")
+@_with_options
+def swarm_command(screen: Screen, **options: Any) -> int:
+    """Write a stack for Docker Swarm that survives the loss of a node."""
+    from samovar.deploy import swarm
+
+    job = _Job(screen, options)
+    return job.done(write_files(swarm.write(job.plan), job.folder), [], applied=False)
+
+
+@command.command("kubernetes")
+@_with_options
+def kubernetes_command(screen: Screen, **options: Any) -> int:
+    """Write manifests for Kubernetes, as a Kustomize base with overlays."""
+    from samovar.deploy import kubernetes
+
+    job = _Job(screen, options)
+    return job.done(write_files(kubernetes.write(job.plan), job.folder), [], applied=False)
+
+
+class _Job:
+    """One call: the bundle that is deployed, the plan, and the folder."""
+
+    def __init__(self, screen: Screen, options: dict[str, Any]) -> None:
+        self.screen = screen
+        self.folder: Path = options["folder"].absolute()
+        name, self.bundle = open_target(screen, options["target"])
+        self.plan = _plan(name, self.bundle, options)
+
+    def write_bundle(self) -> list[str]:
+        """Write what of the bundle runs outside an image."""
+        from samovar.bundle.opened import unpack_bundle
+
+        home = Home.locate()
+        with home.workspace() as workspace:
+            unpacked = unpack_bundle(Store(home.store), self.bundle, workspace / "bundle")
+            return write_bundle(self.bundle, unpacked, self.folder)
+
+    def done(self, written: list[str], endpoints: list[str], *, applied: bool) -> int:
+        """Render what was done."""
+        document = {"written": sorted(written), "applied": applied, "endpoints": endpoints}
+        lines = [f"Wrote {len(written)} files into {self.folder}."]
+        lines += [f"It answers at {endpoint}" for endpoint in endpoints]
+        self.screen.result(document, "\n".join(lines))
+        return exit_codes.DONE
+
+
+def _plan(name: str, bundle: Bundle, options: dict[str, Any]) -> Plan:
+    reference = Reference.parse(familiar(name))
+    return Plan(
+        service=service_of(bundle, name=reference.name, image=options["image"]),
+        replicas=options["replicas"],
+        cpus=options["cpus"],
+        memory_bytes=options["memory"],
+        port=options["port"],
+        address=options["address"],
+        balancer=options["balancer"],
+    )

@@ -1,0 +1,88 @@
+"""Carry out ``deploy compose``: the engine's own program starts what was written."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from samovar.deploy.probe import wait_until_answers
+from samovar.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from samovar.deploy.plan import Plan
+
+    Progress = Callable[[str], None]
+
+_READY_WITHIN_S = 120.0
+
+
+def apply(plan: Plan, folder: Path, progress: Progress) -> list[str]:
+    """Start the replicas and the balancer; give where they answer.
+
+    Raises
+    ------
+    Unavailable
+        Where there is no engine, no Compose or no image, or the service does not answer.
+    """
+    compose = _compose()
+    _run(["docker", "version", "--format", "{{.Server.Version}}"], folder, "no_engine")
+    for image in (plan.service.image, plan.balancer):
+        _need_image(image, folder)
+    progress(f"Starting {plan.replicas} replicas")
+    _run([*compose, "up", "-d", "--remove-orphans"], folder, "compose_failed")
+    endpoint = f"http://{plan.address}:{plan.port}"
+    wait_until_answers(f"{endpoint}/v2/health/ready", within_s=_READY_WITHIN_S)
+    return [endpoint]
+
+
+def _compose() -> list[str]:
+    """Find Compose: the program of its own, or the engine's plugin."""
+    if shutil.which("docker") is None:
+        raise Unavailable("Docker is not installed here.", hint="Install Docker.", code="no_engine")
+    plugin = subprocess.run(
+        ["docker", "compose", "version"], check=False, capture_output=True, stdin=subprocess.DEVNULL
+    )
+    if plugin.returncode == 0:
+        return ["docker", "compose"]
+    if shutil.which("docker-compose") is not None:
+        return ["docker-compose"]
+    raise Unavailable(
+        "Docker Compose is not installed here.",
+        hint="On Debian: apt install docker-compose.",
+        code="no_compose",
+    )
+
+
+def _need_image(image: str, folder: Path) -> None:
+    """Make sure that the engine has an image, or pull it."""
+    found = subprocess.run(
+        ["docker", "image", "inspect", image],
+        check=False,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+    )
+    if found.returncode != 0:
+        _run(["docker", "pull", "-q", image], folder, "no_image")
+
+
+def _run(command: Sequence[str], folder: Path, code: str) -> None:
+    done = subprocess.run(
+        command, cwd=folder, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    if done.returncode != 0:
+        raise Unavailable(
+            f"'{' '.join(command[:3])}' failed.",
+            why=(done.stderr or done.stdout).strip()[-2000:],
+            hint=_HINTS.get(code),
+            code=code,
+        )
+
+
+_HINTS = {
+    "no_engine": "Start the Docker engine, or set DOCKER_HOST.",
+    "no_image": "Build it with 'samovar build TARGET --tag REF --load', or push it to a registry.",
+}
