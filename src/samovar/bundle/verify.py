@@ -1,4 +1,4 @@
-"""Replay a receipt and judge it: the same predictions here as where it was recorded?"""
+"""Replay a receipt and judge whether the predictions are the same here."""
 
 from __future__ import annotations
 

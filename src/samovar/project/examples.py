@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -181,7 +182,7 @@ def _read_parquet(path: Path) -> Examples:
 
 def _plain(value: Any) -> Any:
     """Give a value JSON has; dates and decimals as text, NaN as null."""
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and math.isnan(value):
         return None
     if value is None or isinstance(value, (bool, int, float, str, list)):
         return value

@@ -33,8 +33,8 @@ _DATA: Final = (
     "*.xz", "*.7z", "*.jsonl", "*.ndjson", "*.dvc",
 )  # fmt: skip
 _MODELS: Final = (
-    "*.pkl", "*.pickle", "*.joblib", "*.skops", "*.onnx", "*.pt", "*.pth", "*.cbm", "*.ubj", "*.bst",
-    "*.keras", "*.safetensors",
+    "*.pkl", "*.pickle", "*.joblib", "*.skops", "*.onnx", "*.pt", "*.pth", "*.cbm", "*.ubj",
+    "*.bst", "*.keras", "*.safetensors",
 )  # fmt: skip
 _TESTS: Final = ("test_*.py", "*_test.py", "conftest.py")
 _TEST_FOLDERS: Final = frozenset({"test", "tests"})

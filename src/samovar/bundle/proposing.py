@@ -1,0 +1,77 @@
+"""Propose requirements where a project has none: from its imports, and what is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from samovar.env.venv import python_of
+
+if TYPE_CHECKING:
+    from samovar.project.find import FoundModel
+    from samovar.project.sources import Sources
+
+# Modules that a distribution of another name brings.
+_DISTRIBUTIONS: Final = {
+    "sklearn": "scikit-learn", "cv2": "opencv-python", "PIL": "pillow", "yaml": "pyyaml",
+    "bs4": "beautifulsoup4", "skimage": "scikit-image", "dateutil": "python-dateutil",
+    "Crypto": "pycryptodome", "dotenv": "python-dotenv", "jwt": "pyjwt", "attr": "attrs",
+}  # fmt: skip
+_INSTALLED: Final = """
+import importlib.metadata as metadata, json
+print(json.dumps({d.metadata["Name"]: d.version for d in metadata.distributions()}))
+"""
+
+
+def propose_requirements(
+    sources: Sources, found: FoundModel, interpreter: Path | None
+) -> list[str]:
+    """Propose a specifier for each distribution that the code or the model needs.
+
+    Parameters
+    ----------
+    sources : Sources
+        Names the modules that are imported.
+    found : FoundModel
+        Names the versions that the model records, and its class.
+    interpreter : Path, optional
+        Whose installed versions are proposed; by default that of the active environment.
+
+    Returns
+    -------
+    list of str
+        Exact pins where a version is known, else bare names, sorted.
+    """
+    modules = set(sources.imports)
+    if found.root is not None:
+        modules.add(found.root.partition(".")[0])
+    wanted = {
+        _DISTRIBUTIONS.get(module, module.replace("_", "-")).lower()
+        for module in modules - set(sys.stdlib_module_names) - {"__main__"}
+    }
+    wanted |= set(found.library_versions)
+    versions = {**_installed(interpreter), **found.library_versions}
+    return [f"{name}=={versions[name]}" if name in versions else name for name in sorted(wanted)]
+
+
+def _installed(interpreter: Path | None) -> dict[str, str]:
+    active = os.environ.get("VIRTUAL_ENV")
+    if interpreter is None and active:
+        interpreter = python_of(Path(active))
+    if interpreter is None or not interpreter.exists():
+        return {}
+    ended = subprocess.run(
+        [str(interpreter), "-I", "-c", _INSTALLED],
+        capture_output=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if ended.returncode != 0:
+        return {}
+    listed: dict[str, str] = json.loads(ended.stdout)
+    return {name.lower().replace("_", "-"): version for name, version in listed.items()}
