@@ -90,6 +90,29 @@ def uwsgi_command(screen: Screen, *, apply: bool, **options: Any) -> int:
     return job.done(written, endpoints, applied=apply)
 
 
+@command.command("ansible")
+@_with_options
+@click.option(
+    "--host", "hosts", multiple=True, metavar="[USER@]HOST[:PORT]", help="Once for each host."
+)
+@click.option("--apply", is_flag=True, help="Also run the playbook.")
+def ansible_command(screen: Screen, *, apply: bool, **options: Any) -> int:
+    """Bring the service to hosts with SSH, one after the other."""
+    import samovar
+    from samovar.deploy import ansible, apply_ansible
+    from samovar.deploy.own_wheel import wheel_name
+
+    job = _Job(screen, options)
+    files = ansible.write(job.plan, version=samovar.__version__, wheel=wheel_name())
+    written = write_files(files, job.folder)
+    written += apply_ansible.write_payload(Store(Home.locate().store), job.bundle, job.folder)
+    if not apply:
+        return job.done(written, [], applied=False)
+    with screen.progress("Deploying") as progress:
+        endpoints, changed = apply_ansible.apply(job.plan, job.folder, progress)
+    return job.done(written, endpoints, applied=True, changed=changed)
+
+
 @command.command("swarm")
 @_with_options
 def swarm_command(screen: Screen, **options: Any) -> int:
@@ -128,9 +151,11 @@ class _Job:
             unpacked = unpack_bundle(Store(home.store), self.bundle, workspace / "bundle")
             return write_bundle(self.bundle, unpacked, self.folder)
 
-    def done(self, written: list[str], endpoints: list[str], *, applied: bool) -> int:
+    def done(self, written: list[str], endpoints: list[str], *, applied: bool, **more: Any) -> int:
         """Render what was done."""
-        document = {"written": sorted(written), "applied": applied, "endpoints": endpoints}
+        document = {
+            "written": sorted(written), "applied": applied, "endpoints": endpoints, **more
+        }  # fmt: skip
         lines = [f"Wrote {len(written)} files into {self.folder}."]
         lines += [f"It answers at {endpoint}" for endpoint in endpoints]
         self.screen.result(document, "\n".join(lines))
@@ -146,5 +171,6 @@ def _plan(name: str, bundle: Bundle, options: dict[str, Any]) -> Plan:
         memory_bytes=options["memory"],
         port=options["port"],
         address=options["address"],
+        hosts=options.get("hosts", ()),
         balancer=options["balancer"],
     )
