@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
-from importlib import util
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import httpx
 
 import samovar
 
-PACKAGES = ("msgspec", "httptools", "uvloop")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SOURCE = Path(samovar.__file__).parent
+_LOADING = """
+import pickle
+def load_model(path, format, *, trusted=(), method="predict"):
+    return pickle.loads(path.read_bytes())
+"""
 
 
 def make_runtime(folder: Path) -> Path:
@@ -27,6 +39,8 @@ def make_runtime(folder: Path) -> Path:
     for room in ("core", "runtime"):
         shutil.copytree(SOURCE / room, package / room, ignore=ignore)
     shutil.copy(SOURCE / "errors.py", package / "errors.py")
+    if not (package / "runtime" / "loading.py").exists():
+        (package / "runtime" / "loading.py").write_text(_LOADING, encoding="utf-8")
     (folder / "boot").mkdir()
     shutil.copy(SOURCE / "runtime" / "boot.py", folder / "boot" / "boot.py")
     return folder
@@ -68,7 +82,14 @@ def run_job(runtime: Path, folder: Path, job: dict[str, Any]) -> dict[str, Any]:
     result.unlink(missing_ok=True)
     path = folder / "job.json"
     path.write_text(json.dumps({**job, "result": str(result)}), encoding="utf-8")
-    done = subprocess.run(command(runtime, path), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command(runtime, path),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=pinned(),
+    )
     assert result.exists(), done.stderr
     answer: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     return answer
@@ -93,6 +114,83 @@ def command(runtime: Path, job: Path) -> list[str]:
     return [sys.executable, "-X", "utf8", "-s", boot, str(job)]
 
 
-def has_packages() -> bool:
-    """Whether the runtime's own dependencies are here."""
-    return all(util.find_spec(name) is not None for name in PACKAGES)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A server that a test started.
+
+    Parameters
+    ----------
+    process : Popen
+        The command's process.
+    url : str
+        Where it answers.
+    workers : int
+        As its ready line says.
+    log : Path
+        Its stderr.
+    client : httpx.Client
+        Keeps connections to it.
+    """
+
+    client: httpx.Client
+    process: subprocess.Popen[bytes]
+    url: str
+    workers: int
+    log: Path
+
+    @property
+    def port(self) -> int:
+        """The port that it took."""
+        return int(self.url.rpartition(":")[2])
+
+    def end(self) -> int:
+        """Ask it to stop and give its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=40)
+
+
+@contextmanager
+def serving(runtime: Path, bundle: Path, **options: Any) -> Iterator[Service]:
+    """Serve a recorded bundle on a free port of loopback; ends the process at the end."""
+    job = {
+        "verb": "serve",
+        "bundle": str(bundle),
+        "name": "iris",
+        "digest": "sha256:" + "0" * 64,
+        "host": "127.0.0.1",
+        "port": 0,
+        "workers": 1,
+        "ready": "json",
+        **options,
+    }
+    path = bundle.parent / "serve.json"
+    path.write_text(json.dumps(job), encoding="utf-8")
+    log = bundle.parent / "serve.log"
+    with (
+        log.open("wb") as stderr,
+        subprocess.Popen(
+            command(runtime, path), stdout=subprocess.PIPE, stderr=stderr, env=pinned()
+        ) as process,
+        httpx.Client(timeout=60, trust_env=False, verify=False) as client,
+    ):
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            assert line, log.read_text(encoding="utf-8")
+            ready = json.loads(line)
+            assert "url" in ready, ready
+            yield Service(
+                client=client,
+                process=process,
+                url=ready["url"],
+                workers=ready["workers"],
+                log=log,
+            )
+        finally:
+            process.kill()
+
+
+def pinned() -> dict[str, str]:
+    """Give the environment of a child: one thread, as samovar pins it."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return {**os.environ, **one}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from samovar.errors import Interrupted, Refused, SamovarError, UserError
 
@@ -31,12 +31,23 @@ def of_error(error: SamovarError) -> int:
     return _WRONG_USE if isinstance(error, UserError) else _ENVIRONMENT
 
 
-def fail(error: SamovarError, *, as_json: bool) -> int:
-    """Print an error as the command line does and give the exit code."""
+def fail(error: SamovarError, *, as_json: bool, stdout: TextIO | None = None) -> int:
+    """Print an error as the command line does and give the exit code.
+
+    Parameters
+    ----------
+    error : SamovarError
+        What ended the process.
+    as_json : bool
+        Print one JSON document on stdout instead of text on stderr.
+    stdout : TextIO, optional
+        The command's own stdout, where the process's was given away.
+    """
     if as_json:
         document = {"error": {"code": error.code, "message": str(error), "hint": error.hint or ""}}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        stream = sys.stdout if stdout is None else stdout
+        stream.write(json.dumps(document, ensure_ascii=False) + "\n")
+        stream.flush()
     else:
         lines = [f"error: {error.message}", *([error.why] if error.why else [])]
         if error.hint:

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from samovar.errors import EnvironmentMismatch, Interrupted, SamovarError, Unavailable
 from samovar.runtime import endings
@@ -37,33 +37,41 @@ def serve(job: Job) -> int:
     """
     as_json = job.options.get("ready") == "json"
     owner = os.getpid()
+    stdout = _take_stdout()
     try:
-        return _serve(job, Announcement(job, as_json=as_json))
+        return _serve(job, Announcement(job=job, as_json=as_json, stdout=stdout))
     except SamovarError as error:
         if os.environ.get("SAMOVAR_DEBUG", "") not in {"", "0"}:
             raise
-        return endings.fail(error, as_json=as_json)
+        return endings.fail(error, as_json=as_json, stdout=stdout)
     except KeyboardInterrupt:
-        return endings.fail(Interrupted("Interrupted."), as_json=as_json)
+        return endings.fail(Interrupted("Interrupted."), as_json=as_json, stdout=stdout)
     finally:
         if os.getpid() == owner:
             for folder in job.options.get("cleanup", ()):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """The one line that says that the service is ready."""
+    """The one line that says that the service is ready.
+
+    Parameters
+    ----------
+    job : Job
+        Names the bundle.
+    as_json : bool
+        JSON on stdout for programs; else a sentence on stderr for people.
+    stdout : TextIO
+        The command's own.
+    """
 
     job: Job
     as_json: bool
-
-    def __init__(self, job: Job, *, as_json: bool) -> None:
-        self.job = job
-        self.as_json = as_json
+    stdout: TextIO
 
     def make(self, url: str, workers: int) -> None:
-        """Print it: JSON on stdout for programs, a sentence on stderr for people."""
+        """Print it."""
         name, digest = str(self.job.options.get("name", "")), self.job.options.get("digest", "")
         if self.as_json:
             document = {
@@ -73,13 +81,21 @@ class Announcement:
                 "workers": workers,
                 "pid": os.getpid(),
             }
-            sys.stdout.write(json.dumps(document) + "\n")
-            sys.stdout.flush()
+            self.stdout.write(json.dumps(document) + "\n")
+            self.stdout.flush()
             return
         processes = "1 process" if workers == 1 else f"{workers} processes"
         page = "" if url.startswith("unix:") else f" Try it at {url}/docs."
         sys.stderr.write(f"Serving {name} at {url} with {processes}.{page} Ctrl-C stops it.\n")
         sys.stderr.flush()
+
+
+def _take_stdout() -> TextIO:
+    """Keep stdout for the one line; what the model or the application prints goes to stderr."""
+    sys.stdout.flush()
+    own = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return own
 
 
 def _serve(job: Job, announcement: Announcement) -> int:

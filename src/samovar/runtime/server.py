@@ -57,6 +57,7 @@ class Server:
         self.heads: dict[bytes, Head] = {}
         self.connections: set[Connection] = set()
         self.is_draining = False
+        self.on_close: Callable[[], None] | None = None
         self._on_empty: Callable[[], None] | None = None
         self._sweeper: Any = loop.call_later(_SWEEP_S, self._sweep)
 
@@ -124,6 +125,11 @@ class Server:
         self.loop.call_later(self.limits.drain_s, self.abort)
         if not self.connections:
             on_empty()
+
+    def close(self) -> None:
+        """Let go of what was started with the server, when its loop has stopped."""
+        if self.on_close is not None:
+            self.on_close()
 
     def abort(self) -> None:
         """End all connections at once."""

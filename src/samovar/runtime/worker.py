@@ -60,6 +60,7 @@ def run_worker(
         stopping.attach(server, listener)
         loop.call_soon(on_ready)
         loop.run_forever()
+        server.close()
         return stopping.code
     finally:
         loop.close()

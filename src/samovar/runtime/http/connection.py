@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _MAX_KEPT_HEAD: Final = 1024
 MAX_PIPELINED: Final = 128
+_LOOK_S: Final = 0.05
 
 
 class Connection(asyncio.Protocol):
@@ -36,8 +37,18 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_arrived", "_body_started", "_candidate", "_paused", "_reader",
-        "deadline", "is_closing", "server", "transport", "waiting",
+        "_arrived",
+        "_body_started",
+        "_candidate",
+        "_is_blocked",
+        "_paused",
+        "_reader",
+        "deadline",
+        "is_closing",
+        "is_lost",
+        "server",
+        "transport",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -46,6 +57,8 @@ class Connection(asyncio.Protocol):
         self.waiting: deque[Exchange] = deque()
         self.deadline = 0.0
         self.is_closing = False
+        self.is_lost = False
+        self._is_blocked = False
         self._reader: RequestReader | None = None
         self._candidate: bytes | None = None
         self._arrived = 0.0
@@ -69,6 +82,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection; what it waited for is answered to nobody."""
         self.is_closing = True
+        self.is_lost = True
         self.waiting.clear()
         self._reader = None
         self.server.forget(self)
@@ -84,11 +98,13 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read no more from a client that does not take its replies."""
+        self._is_blocked = True
         self.deadline = self.server.now() + self.server.limits.write_s
         self._pause()
 
     def resume_writing(self) -> None:
         """Read again."""
+        self._is_blocked = False
         self.deadline = self.server.now() + self.server.limits.keep_alive_s
         self._resume()
 
@@ -194,6 +210,8 @@ class Connection(asyncio.Protocol):
             return
         if waiting[0] is exchange:
             waiting.popleft()
+            if exchange.output:
+                output = exchange.output + output
             if waiting:
                 output = self._join_ready(output)
             self.transport.write(output)
@@ -202,13 +220,43 @@ class Connection(asyncio.Protocol):
             elif self._paused and len(waiting) < MAX_PIPELINED // 2:
                 self._resume()
         else:
-            exchange.output = output
+            exchange.output += output
+            exchange.is_done = True
+
+    def write_part(self, exchange: Exchange, data: bytes) -> None:
+        """Send a part of a reply that goes on; it is kept until the replies before it are sent."""
+        waiting = self.waiting
+        if not waiting or self.transport is None:
+            return
+        if waiting[0] is exchange:
+            self.transport.write(exchange.output + data)
+            exchange.output = b""
+        else:
+            exchange.output += data
+
+    def cut(self) -> None:
+        """End a connection whose reply cannot be ended properly."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    async def lost(self) -> None:
+        """Wait until the client is gone."""
+        while not self.is_lost:
+            await asyncio.sleep(_LOOK_S)
+
+    async def writable(self) -> None:
+        """Wait until the client takes more of its reply."""
+        while self._is_blocked and not self.is_lost:
+            await asyncio.sleep(_LOOK_S)
 
     def _join_ready(self, first: bytes) -> bytes:
         outputs = [first]
         waiting = self.waiting
-        while waiting and waiting[0].output is not None:
-            outputs.append(waiting.popleft().output or b"")
+        while waiting and waiting[0].is_done:
+            outputs.append(waiting.popleft().output)
+        if waiting and waiting[0].output:
+            outputs.append(waiting[0].output)
+            waiting[0].output = b""
         return b"".join(outputs)
 
     def _after_replies(self) -> None:

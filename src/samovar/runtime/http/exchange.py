@@ -29,8 +29,18 @@ class Exchange:
     """
 
     __slots__ = (
-        "body", "connection", "encode", "head", "headers", "is_last", "output", "parameters",
-        "rows", "started", "status",
+        "body",
+        "connection",
+        "encode",
+        "head",
+        "headers",
+        "is_done",
+        "is_last",
+        "output",
+        "parameters",
+        "rows",
+        "started",
+        "status",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, head: Head, body: bytes, started: float) -> None:
@@ -38,7 +48,8 @@ class Exchange:
         self.head = head
         self.body = body
         self.started = started
-        self.output: bytes | None = None
+        self.output = b""
+        self.is_done = False
         self.is_last = head.is_last
         self.headers = b""
         self.rows: Any = None
@@ -65,3 +76,30 @@ class Exchange:
         )
         connection.server.count_reply(self, len(body))
         connection.finish(self, output)
+
+    def send_part(self, status: int, head: bytes, data: bytes, *, is_last: bool) -> None:
+        """Send a part of a reply that an application makes.
+
+        Parameters
+        ----------
+        status : int
+            Status code.
+        head : bytes
+            Status line and headers, without the empty line; only with the first part.
+        data : bytes
+            Framed content.
+        is_last : bool
+            Whether the reply ends with it.
+        """
+        connection = self.connection
+        if head:
+            self.status = status
+            lines = connection.server.replies.date
+            if self.is_last or connection.is_ending_with(self):
+                lines += b"Connection: close\r\n"
+            connection.server.count_reply(self, len(data))
+            data = b"".join((head, lines, b"\r\n", data))
+        if is_last:
+            connection.finish(self, data)
+        else:
+            connection.write_part(self, data)

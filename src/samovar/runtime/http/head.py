@@ -90,21 +90,26 @@ class Routes:
         Exact paths; methods to handlers.
     endpoints : mapping of bytes to int
         Rows of the metrics; 0 is for what has none.
+    fallback : callable, optional
+        Handles every other path.
     """
 
     def __init__(
         self,
         table: Mapping[bytes, Mapping[bytes, Callable[[Any], None]]],
         endpoints: Mapping[bytes, int],
+        *,
+        fallback: Callable[[Any], None] | None = None,
     ) -> None:
         self._table = table
+        self._fallback = fallback
         self._endpoints = endpoints
 
     def resolve(self, method: bytes, path: bytes) -> tuple[Callable[[Any], None], int]:
         """Find the handler; where there is none, one that says so."""
         methods = self._table.get(path)
         if methods is None:
-            return _not_found, 0
+            return self._fallback or _not_found, 0
         endpoint = self._endpoints.get(path, 0)
         handler = methods.get(method)
         if handler is None and method == b"HEAD":

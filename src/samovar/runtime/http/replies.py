@@ -21,7 +21,7 @@ class Replies:
     RFC 9110, section 6.6.1: a server with a clock sends Date.
     """
 
-    __slots__ = ("_date", "_second", "json_close", "json_keep")
+    __slots__ = ("_second", "date", "json_close", "json_keep")
 
     def __init__(self) -> None:
         self._second = -1
@@ -33,8 +33,8 @@ class Replies:
         if second == self._second:
             return
         self._second = second
-        self._date = b"Date: " + formatdate(second, usegmt=True).encode() + b"\r\n"
-        start = _STATUS_LINES[OK] + self._date + b"Content-Type: application/json\r\n"
+        self.date = b"Date: " + formatdate(second, usegmt=True).encode() + b"\r\n"
+        start = _STATUS_LINES[OK] + self.date + b"Content-Type: application/json\r\n"
         self.json_keep = start + b"Content-Length: "
         self.json_close = start + b"Connection: close\r\nContent-Length: "
 
@@ -65,7 +65,7 @@ class Replies:
         has_body : bool
             False for HEAD.
         """
-        parts = [_STATUS_LINES[status], self._date]
+        parts = [_STATUS_LINES[status], self.date]
         if status != NO_CONTENT:
             parts += [
                 b"Content-Type: ", content_type, b"\r\nContent-Length: ", b"%d\r\n" % len(body),

@@ -1,0 +1,1 @@
+"""The user's own WSGI or ASGI application behind the same connections, limits and draining."""
