@@ -14,9 +14,10 @@ SOURCE = ROOT / "src" / "samovar"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 CORE_MAY_IMPORT = {
-    "__future__", "base64", "bisect", "collections", "contextlib", "dataclasses", "datetime",
-    "enum", "functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re",
-    "statistics", "string", "struct", "types", "typing", "unicodedata", "samovar",
+    "__future__", "base64", "bisect", "bz2", "collections", "contextlib", "dataclasses", "datetime",
+    "enum", "functools", "hashlib", "heapq", "io", "itertools", "json", "lz4", "lzma", "math",
+    "operator", "re", "statistics", "string", "struct", "types", "typing", "unicodedata", "zlib",
+    "samovar",
 }  # fmt: skip
 RUNTIME_DEPENDENCIES = {"msgspec", "httptools", "uvloop"}
 BROUGHT_BY_THE_MODEL = {

@@ -1,0 +1,89 @@
+"""Read a stream that joblib wrote: array bytes stand between the opcodes.
+
+joblib pickles a ``NumpyArrayWrapper`` in place of an array; after the BUILD of the wrapper its
+reader takes the array's bytes off the file (``joblib/numpy_pickle.py``, ``load_build`` and
+``read_array``), or, for arrays of objects, a whole pickle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from samovar.core.allowlist import Global
+from samovar.errors import InvalidModel
+from samovar.model.dtypes import data_type_of
+from samovar.model.pickle_reader import PickleReader
+from samovar.model.source import broken
+from samovar.model.values import Instance, Mapping, Name
+
+if TYPE_CHECKING:
+    from samovar.core.allowlist import Policy
+    from samovar.model.findings import Log
+    from samovar.model.source import Source
+
+WRAPPER: Final = Global("joblib.numpy_pickle", "NumpyArrayWrapper")
+_MAX_COUNT: Final = 1 << 48
+
+
+class JoblibReader(PickleReader):
+    """A pickle reader that passes over joblib's arrays."""
+
+    def on_built(self, made: Instance) -> None:
+        """Pass over the array that follows a wrapper, and put the array in its place."""
+        if made.cls is None or made.cls.what != WRAPPER:
+            return
+        self.log.has_joblib_arrays = True
+        state = made.state
+        if self.source.position() < self.frame_end:
+            raise broken("An array stands inside a frame, where joblib's reader would not find it.")
+        if not isinstance(state, Mapping) or state.has_odd_keys:
+            raise broken("An array's description is no dictionary.")
+        count = _count(state.get("shape"))
+        item = data_type_of(state.get("dtype"))
+        subtype = state.get("subclass")
+        if item.has_objects:
+            self._nested()
+        else:
+            self._skip_array(state, count * item.size)
+        self.stack[-1] = Instance(subtype if isinstance(subtype, Name) else None, (), known=False)
+
+    def _nested(self) -> None:
+        # joblib reads these with the standard reader, for which a wrapper is an object like others.
+        nested = PickleReader(
+            self.source, self.policy, self.log, max_acts=self._max_acts - self.acts
+        )
+        nested.run()
+        self.acts += nested.acts
+
+    def _skip_array(self, state: Mapping, size: int) -> None:
+        alignment = state.get("numpy_array_alignment_bytes")
+        if alignment is not None:
+            if type(alignment) is not int:
+                raise broken("An array's alignment is no number.")
+            self.source.skip(self.source.read(1)[0])
+        self.source.skip(size)
+
+
+def _count(shape: Any) -> int:
+    if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
+        raise broken("An array's shape is no tuple of numbers.")
+    count = 1
+    for length in shape:
+        count *= length
+        if count > _MAX_COUNT:
+            raise broken(f"An array's shape {shape} is larger than any machine's memory.")
+    return count
+
+
+def read_stream(source: Source, policy: Policy, log: Log, max_acts: int) -> Any:
+    """Read one stream as joblib's reader would; plain pickles are a case of it."""
+    return JoblibReader(source, policy, log, max_acts=max_acts).run()
+
+
+def read_plain(source: Source, policy: Policy, log: Log, max_acts: int) -> bool:
+    """Read a stream as the standard library would, and say whether it got to STOP."""
+    try:
+        PickleReader(source, policy, log, max_acts=max_acts).run()
+    except InvalidModel:
+        return False
+    return True
