@@ -25,4 +25,5 @@ COMMANDS: Final[dict[str, str]] = {
     "load": "Read a bundle from a tar file.",
     "gc": "Delete what no name reaches.",
     "fsck": "Check every blob in the store against its digest.",
+    "deploy": "Write what an orchestrator needs, and carry it out.",
 }
