@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from samovar.bundle.service_v2 import ask_v2
 from samovar.bundle.verify import Verification
 from samovar.compare.verdict import compare_outputs
 from samovar.core.receipt import NON_FINITE, Receipt, Tensor
@@ -19,20 +20,21 @@ from samovar.errors import InvalidInput, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from samovar.core.bundle import BundleDocument
     from samovar.core.signature import Signature
 
 _TIMEOUT_S = 60.0
 
 
-def verify_service(address: str, signature: Signature, receipt: Receipt) -> Verification:
+def verify_service(address: str, document: BundleDocument, receipt: Receipt) -> Verification:
     """Ask a service for the receipt's rows and judge its answers.
 
     Parameters
     ----------
     address : str
         ``http://host:port``, with or without a path before ``/predict``.
-    signature : Signature
-        Names the columns, for services that take records only.
+    document : BundleDocument
+        Names the model and its columns, for services that take records only.
     receipt : Receipt
         What was recorded.
 
@@ -46,7 +48,10 @@ def verify_service(address: str, signature: Signature, receipt: Receipt) -> Veri
     rows = list(receipt.rows)
     try:
         with httpx.Client(timeout=_TIMEOUT_S, trust_env=True) as client:
-            answers = _ask(client, base, signature, rows)
+            observed = ask_v2(client, base, document, receipt)
+            if observed is None:
+                answers = _ask(client, base, document.signature, rows)
+                observed = _tensors(receipt, answers)
     except httpx.HTTPError as error:
         raise Unavailable(
             f"Nobody answers at {base}.",
@@ -54,7 +59,6 @@ def verify_service(address: str, signature: Signature, receipt: Receipt) -> Veri
             hint="Start the service, or check the address and the port.",
             code="service_unreachable",
         ) from error
-    observed = _tensors(receipt, answers)
     return Verification(
         comparison=compare_outputs(receipt.outputs, observed, receipt.policy),
         rows=len(rows),

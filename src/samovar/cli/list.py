@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def command(screen: Screen) -> int:
     """List the bundles in the store."""
     store = open_store()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": familiar(name),
             "digest": str(descriptor.digest),
@@ -38,7 +38,7 @@ def command(screen: Screen) -> int:
 
         table = Table("Name", "Digest", "Size", box=None, pad_edge=False)
         for row in rows:
-            table.add_row(str(row["name"]), str(row["digest"]), human_size(int(row["size_bytes"])))
+            table.add_row(row["name"], row["digest"], human_size(row["size_bytes"]))
         console.print(table if rows else "The store has no bundles yet. 'samovar pack' makes one.")
 
     screen.result({"bundles": rows}, people)

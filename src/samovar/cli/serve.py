@@ -17,6 +17,7 @@ from samovar.store.layout import Store
 if TYPE_CHECKING:
     from samovar.cli.render import Screen
 
+_MAX_WORKERS = 1024
 _UNITS = {
     "": 1, "b": 1,
     "kb": 1000, "mb": 1000**2, "gb": 1000**3,
@@ -25,38 +26,26 @@ _UNITS = {
 }  # fmt: skip
 
 
-class Size(click.ParamType):
-    """A size in bytes: ``16MiB``, ``512m``, ``1GB``, ``1048576``."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read the number and its unit."""
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", str(value))
-        if match is None or match[2].lower() not in _UNITS:
-            self.fail(f"{value!r} is not a size, such as 16MiB.", param, ctx)
-        size = int(float(match[1]) * _UNITS[match[2].lower()])
-        if size <= 0:
-            self.fail("a size is larger than 0.", param, ctx)
-        return size
+def _size(_ctx: click.Context, _option: click.Parameter, value: str) -> int:
+    """Read a size in bytes: ``16MiB``, ``512m``, ``1GB``, ``1048576``."""
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", value)
+    if match is None or match[2].lower() not in _UNITS:
+        raise click.BadParameter(f"{value!r} is not a size, such as 16MiB.")
+    size = int(float(match[1]) * _UNITS[match[2].lower()])
+    if size <= 0:
+        raise click.BadParameter("A size is larger than 0.")
+    return size
 
 
-class Workers(click.ParamType):
-    """A number of processes, or ``auto``."""
-
-    name = "workers"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | None:
-        """Read the number; None is ``auto``."""
-        if value in {None, "auto"}:
-            return None
-        if not str(value).isdigit() or not 1 <= int(value) <= 1024:
-            self.fail(f"{value!r} is neither 'auto' nor a number from 1 to 1024.", param, ctx)
-        return int(value)
+def _workers(_ctx: click.Context, _option: click.Parameter, value: str) -> int | None:
+    """Read a number of processes; None is ``auto``."""
+    if value == "auto":
+        return None
+    if not value.isdigit() or not 1 <= int(value) <= _MAX_WORKERS:
+        raise click.BadParameter(
+            f"{value!r} is neither 'auto' nor a number from 1 to {_MAX_WORKERS}."
+        )
+    return int(value)
 
 
 @click.command()
@@ -70,10 +59,10 @@ class Workers(click.ParamType):
     help="0 takes a free one.",
 )
 @click.option("--unix-socket", metavar="PATH", help="Listen on this socket instead.")
-@click.option("--workers", type=Workers(), default="auto", show_default=True)
+@click.option("--workers", callback=_workers, default="auto", show_default=True)
 @click.option("--app", is_flag=True, help="Serve the project's own WSGI or ASGI application.")
 @click.option("--python", type=click.Path(path_type=Path), help="Use this interpreter as it is.")
-@click.option("--max-body", type=Size(), default="16MiB", show_default=True)
+@click.option("--max-body", callback=_size, default="16MiB", show_default=True)
 @click.option(
     "--max-queue",
     type=click.IntRange(1),
@@ -90,7 +79,7 @@ class Workers(click.ParamType):
     help="Arithmetic as in the receipt, or whatever is fastest here.",
 )
 @click.pass_obj
-def command(screen: Screen, target: str | None, **options: Any) -> int:
+def command(screen: Screen, /, target: str | None, **options: Any) -> int:
     """Answer HTTP requests with the model: /, /predict, /docs and the standard protocols."""
     home = Home.locate()
     name, bundle = open_target(screen, target)

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from samovar.bundle.resolve import resolve
 from samovar.bundle.service import verify_service
 from samovar.bundle.target import Remote, read_target
 from samovar.bundle.verify import CANNOT_LOAD, Verification, verify_bundle
 from samovar.cli import exit_codes
-from samovar.cli.targets import open_target
 from samovar.errors import UserError
+from samovar.project.config import FILE
 from samovar.store.home import Home
 from samovar.store.layout import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
+    from samovar.bundle.opened import Bundle
     from samovar.cli.render import Screen
 
 _SHOWN_ROWS = 10
@@ -45,19 +49,39 @@ def command(screen: Screen, target: str | None, against: str | None, python: Pat
         if isinstance(found, Remote):
             if found.scheme not in {"http", "https"}:
                 raise UserError(
-                    f"{found.address} cannot be verified yet from here.",
+                    f"{found.address} cannot be verified from here.",
                     hint="Give a bundle, or the http:// address of its service.",
                 )
-            reference = None if against is None else open_target(screen, against)[1]
-            result = verify_service(store, found.address, against=reference)
+            bundle = _reference_bundle(home, store, against, progress)
+            result = verify_service(found.address, bundle.document, bundle.receipt)
         else:
-            _, bundle = open_target(screen, target)
-            receipt = None if against is None else open_target(screen, against)[1].receipt
+            _, bundle = resolve(home, store, found, progress)
+            receipt = None
+            if against is not None:
+                receipt = resolve(home, store, read_target(against, store), progress)[1].receipt
             result = verify_bundle(
                 home, store, bundle, python=python, against=receipt, progress=progress
             )
     screen.result(result.to_json(), lambda console: _people(console, result))
     return _exit_code(result.verdict)
+
+
+def _reference_bundle(
+    home: Home, store: Store, against: str | None, progress: Callable[[str], None]
+) -> Bundle:
+    """Find whose receipt a service is to be asked: the one named, or the project's here."""
+    if against is not None:
+        return resolve(home, store, read_target(against, store), progress)[1]
+    if (Path.cwd() / FILE).is_file():
+        return resolve(home, store, read_target(None, store), progress)[1]
+    names = list(store.names())
+    if len(names) == 1:
+        return resolve(home, store, read_target(names[0], store), progress)[1]
+    raise UserError(
+        "A service does not say whose receipt it is to be compared with.",
+        hint="Name the bundle by --against NAME.",
+        code="no_bundle",
+    )
 
 
 def _exit_code(verdict: str) -> int:

@@ -1,0 +1,193 @@
+"""Score a file of rows with a bundle's model, or with a bare model file in a named interpreter."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from samovar.bundle.child import Mismatched, child_variables, run_child
+from samovar.bundle.environment import prepare
+from samovar.bundle.opened import Bundle, unpack_bundle
+from samovar.bundle.output import Output
+from samovar.bundle.tables import read_batches
+from samovar.bundle.verify import check_model, replay_level
+from samovar.core.receipt import NON_FINITE, Tensor
+from samovar.env.lock import Lock
+from samovar.errors import EnvironmentMismatch, InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from samovar.bundle.environment import Prepared
+    from samovar.core.signature import Signature
+    from samovar.store.home import Home
+    from samovar.store.layout import Store
+
+    Progress = Callable[[str], None]
+
+INPUT: Final = "input.jsonl"
+OUTPUT: Final = "output.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted:
+    """What ``predict`` did.
+
+    Parameters
+    ----------
+    rows : int
+        How many were scored.
+    engine : str
+        What computed the answers.
+    predictions : list or None
+        The answers in order; None where they were written to a file.
+    """
+
+    rows: int
+    engine: str
+    predictions: list[Any] | None
+
+
+def predict_bundle(
+    home: Home,
+    store: Store,
+    bundle: Bundle,
+    source: str,
+    *,
+    output: Path | None,
+    method: str | None,
+    python: Path | None,
+    progress: Progress,
+) -> Predicted:
+    """Score a file with a bundle.
+
+    Parameters
+    ----------
+    source : str
+        Path of the rows, or ``-``.
+    output : Path, optional
+        Where the answers go; its ending chooses the format. None brings them back.
+    method : str, optional
+        Another method of the model than the bundle's.
+    python : Path, optional
+        An interpreter that is used as it is, if it answers the lock.
+    progress : callable
+        Is told what is going on.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the line that is malformed; nothing stands under the output's name then.
+    EnvironmentMismatch
+        Where the named interpreter does not answer the lock.
+    Refused
+        Where the audit refuses the model.
+    """
+    with home.workspace() as workspace:
+        unpacked = unpack_bundle(store, bundle, workspace / "bundle")
+        check_model(bundle, unpacked)
+        rows = write_input(source, bundle.document.signature, workspace)
+        prepared = prepare(
+            home,
+            bundle.document,
+            Lock.from_bytes(bundle.lock),
+            unpacked=unpacked,
+            python=python,
+            progress=progress,
+        )
+        progress(f"Scoring {rows} rows")
+        score(
+            prepared,
+            unpacked,
+            workspace,
+            method=method,
+            variables=child_variables(replay_level(bundle.receipt)),
+        )
+        predictions = collect(workspace / OUTPUT, output)
+    document = bundle.document
+    return Predicted(
+        rows=rows,
+        engine=document.model.library or document.model.format,
+        predictions=predictions,
+    )
+
+
+def write_input(source: str, signature: Signature, workspace: Path) -> int:
+    """Write the rows as the runtime reads them, a batch a line, and give their number."""
+    rows = 0
+    with (workspace / INPUT).open("w", encoding="utf-8") as lines:
+        for batch in read_batches(source, signature):
+            try:
+                text = json.dumps({"columns": batch.columns}, allow_nan=False)
+            except ValueError as error:
+                raise InvalidInput(
+                    f"A value among rows {rows} to {rows + batch.rows - 1} is infinite.",
+                    hint="Infinities cannot be asked for; use null or a number.",
+                ) from error
+            lines.write(text + "\n")
+            rows += batch.rows
+    return rows
+
+
+def score(
+    prepared: Prepared,
+    unpacked: Path,
+    workspace: Path,
+    *,
+    method: str | None,
+    variables: dict[str, str],
+) -> None:
+    """Let the runtime answer the rows that :func:`write_input` wrote."""
+    job: dict[str, Any] = {
+        "verb": "predict",
+        "bundle": str(unpacked),
+        "wanted": prepared.wanted,
+        "input": str(workspace / INPUT),
+        "output": str(workspace / OUTPUT),
+    }
+    if method is not None:
+        job["method"] = method
+    answer = run_child(
+        prepared.interpreter.path, prepared.runtime, job, workspace=workspace, variables=variables
+    )
+    if isinstance(answer, Mismatched):
+        raise EnvironmentMismatch(
+            "The environment does not answer the lock; nothing was loaded.",
+            why="; ".join(str(mismatch) for mismatch in answer.mismatches),
+            hint="Leave --python out, and the right environment is made.",
+        )
+
+
+def collect(answers: Path, output: Path | None) -> list[Any] | None:
+    """Bring the runtime's answers into a file, or back as a list."""
+    if output is not None:
+        with Output(output) as file:
+            for tensors in _batches(answers):
+                file.write(tensors)
+        return None
+    return [value for tensors in _batches(answers) for value in values_of(tensors)]
+
+
+def _batches(answers: Path) -> Iterator[list[Tensor]]:
+    with answers.open("rb") as lines:
+        for line in lines:
+            yield [Tensor.from_json(tensor) for tensor in json.loads(line)["outputs"]]
+
+
+def values_of(tensors: list[Tensor]) -> list[Any]:
+    """Give one JSON value for each row: a scalar, a list, or a list for each of several outputs."""
+    columns = [_rows_of(tensor) for tensor in tensors]
+    if len(columns) == 1:
+        return columns[0]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _rows_of(tensor: Tensor) -> list[Any]:
+    flat = list(tensor.data)
+    if tensor.is_float:
+        flat = [None if value in NON_FINITE else value for value in flat]
+    for size in reversed(tensor.shape[1:]):
+        flat = [flat[at : at + size] for at in range(0, len(flat), size)]
+    return flat
