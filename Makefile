@@ -20,7 +20,8 @@ $(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
 	  || { echo "No virtual environment could be made (on Debian: apt install python3-venv)." >&2; exit 3; }
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt \
+	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -34,7 +35,7 @@ test: setup  ## every test; those whose engine is missing say how to get it (in 
 	@$(BIN)/coverage report --include='*/samovar/core/*' --fail-under=100
 
 test-fast: setup  ## unit and property tests only
-	@$(PYTEST) -q tests/unit tests/property $(ARGS)
+	@$(PYTEST) -q $(wildcard tests/unit tests/property) $(ARGS)
 
 coverage: setup  ## what the last `make test` covered, file by file
 	@$(BIN)/coverage report
