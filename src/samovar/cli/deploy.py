@@ -9,7 +9,7 @@ import click
 
 from samovar.cli import exit_codes
 from samovar.cli.opening import familiar
-from samovar.cli.serve import Size
+from samovar.cli.sizes import read_size
 from samovar.cli.targets import open_target
 from samovar.core.reference import Reference
 from samovar.deploy.folder import service_of, write_bundle, write_files
@@ -38,7 +38,9 @@ _OPTIONS = (
     ),
     click.option("--replicas", type=int, default=2, show_default=True),
     click.option("--cpus", type=float, default=1.0, show_default=True, help="For each replica."),
-    click.option("--memory", type=Size(), default="512m", show_default=True, help="For each."),
+    click.option(
+        "--memory", callback=read_size, default="512m", show_default=True, help="For each."
+    ),
     click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True),
     click.option("--address", default="127.0.0.1", show_default=True, help="To listen on."),
     click.option("--image", metavar="REF", help="Image of the bundle; by default NAME:VERSION."),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from samovar.bundle.serve import ServeOptions, become, prepare_server
+from samovar.cli.sizes import read_size
 from samovar.cli.targets import open_target
 from samovar.core.reference import Reference
 from samovar.store.home import Home
@@ -18,23 +18,6 @@ if TYPE_CHECKING:
     from samovar.cli.render import Screen
 
 _MAX_WORKERS = 1024
-_UNITS = {
-    "": 1, "b": 1,
-    "kb": 1000, "mb": 1000**2, "gb": 1000**3,
-    "k": 1024, "m": 1024**2, "g": 1024**3,
-    "kib": 1024, "mib": 1024**2, "gib": 1024**3,
-}  # fmt: skip
-
-
-def _size(_ctx: click.Context, _option: click.Parameter, value: str) -> int:
-    """Read a size in bytes: ``16MiB``, ``512m``, ``1GB``, ``1048576``."""
-    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", value)
-    if match is None or match[2].lower() not in _UNITS:
-        raise click.BadParameter(f"{value!r} is not a size, such as 16MiB.")
-    size = int(float(match[1]) * _UNITS[match[2].lower()])
-    if size <= 0:
-        raise click.BadParameter("A size is larger than 0.")
-    return size
 
 
 def _workers(_ctx: click.Context, _option: click.Parameter, value: str) -> int | None:
@@ -62,7 +45,7 @@ def _workers(_ctx: click.Context, _option: click.Parameter, value: str) -> int |
 @click.option("--workers", callback=_workers, default="auto", show_default=True)
 @click.option("--app", is_flag=True, help="Serve the project's own WSGI or ASGI application.")
 @click.option("--python", type=click.Path(path_type=Path), help="Use this interpreter as it is.")
-@click.option("--max-body", callback=_size, default="16MiB", show_default=True)
+@click.option("--max-body", callback=read_size, default="16MiB", show_default=True)
 @click.option(
     "--max-queue",
     type=click.IntRange(1),

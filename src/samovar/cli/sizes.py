@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
+import click
+
+_UNITS = {
+    "": 1, "b": 1,
+    "kb": 1000, "mb": 1000**2, "gb": 1000**3,
+    "k": 1024, "m": 1024**2, "g": 1024**3,
+    "kib": 1024, "mib": 1024**2, "gib": 1024**3,
+}  # fmt: skip
+
 
 def human_size(size_bytes: float) -> str:
     """Write a number of bytes with a decimal unit.
@@ -16,3 +27,16 @@ def human_size(size_bytes: float) -> str:
             return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1000
     return f"{size_bytes:.1f} TB"
+
+
+def read_size(_ctx: click.Context, _option: click.Parameter, value: str | None) -> int | None:
+    """Read an option that is a size in bytes: ``16MiB``, ``512m``, ``1GB``, ``1048576``."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", value)
+    if match is None or match[2].lower() not in _UNITS:
+        raise click.BadParameter(f"{value!r} is not a size, such as 16MiB.")
+    size = int(float(match[1]) * _UNITS[match[2].lower()])
+    if size <= 0:
+        raise click.BadParameter("A size is larger than 0.")
+    return size
