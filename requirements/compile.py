@@ -1,4 +1,4 @@
-"""Resolve the development requirements for every supported Python and platform, with hashes."""
+"""Resolve requirements for every supported Python and platform, with hashes: ``make requirements``."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
 COOLDOWN = "14 days"
 """A release that was bad or hostile is mostly found within days; mirrors need hours."""
+PROJECT = "pyproject.toml"
 TABLES = {
-    "bootstrap": "uv",
-    "dev": None,
-    "mlflow": "mlflow",
-    "deploy": "ansible-core kubernetes-validate",
+    "requirements/bootstrap.txt": ("uv",),
+    "requirements/dev.txt": (PROJECT, "--group", "dev"),
+    # Environments of their own, which tests/engines/tools.py makes.
+    "requirements/mlflow.txt": ("mlflow",),
+    "requirements/deploy.txt": ("ansible-core", "kubernetes-validate"),
+    # What goes along with `samovar deploy`.
+    "src/samovar/deploy/samovar-requirements.txt": (PROJECT,),
+    "src/samovar/deploy/uwsgi-requirements.txt": ("pyuwsgi",),
 }
-"""File to requirement; ``dev`` is pyproject.toml, those after it tests/engines/tools.py."""
 
 
-def compile_table(name: str, requirement: str | None) -> None:
-    """Write ``requirements/NAME.txt``; without a requirement, from pyproject.toml's own groups."""
-    source = ["pyproject.toml", "--group", "dev"] if requirement is None else ["-"]
+def compile_table(path: str, wanted: tuple[str, ...]) -> None:
+    """Write one file of requirements, from pyproject.toml or from names."""
+    source = wanted if PROJECT in wanted else ("-",)
     subprocess.run(
         [
             sys.executable, "-m", "uv", "pip", "compile", "-q", *source,
@@ -28,15 +32,15 @@ def compile_table(name: str, requirement: str | None) -> None:
             "--no-emit-index-url", "--no-emit-find-links", "--upgrade",
             "--exclude-newer", COOLDOWN,
             "--custom-compile-command", "make requirements",
-            "--output-file", f"requirements/{name}.txt",
+            "--output-file", path,
         ],
-        cwd=HERE.parent,
-        input="\n".join((requirement or "").split()),
+        cwd=ROOT,
+        input="" if PROJECT in wanted else "\n".join(wanted),
         text=True,
         check=True,
     )  # fmt: skip
 
 
 if __name__ == "__main__":
-    for table, requirement in TABLES.items():
-        compile_table(table, requirement)
+    for path, wanted in TABLES.items():
+        compile_table(path, wanted)
