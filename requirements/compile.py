@@ -1,4 +1,4 @@
-"""Resolve requirements for every supported Python and platform, with hashes: ``make requirements``."""
+"""Resolve every requirements file for all supported Pythons, with hashes: make requirements."""
 
 from __future__ import annotations
 
