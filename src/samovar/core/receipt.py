@@ -111,6 +111,9 @@ class Receipt:
         How a replay is judged.
     numerics : str
         The numeric pins under which it was recorded (core/numerics.py).
+    rows_multiple : int
+        The model is always called with a multiple of so many rows, the last one repeated: matrix
+        products then give a row the same bits in whatever company. 1 calls it with the rows alone.
     """
 
     method: str
@@ -119,6 +122,7 @@ class Receipt:
     batching: str
     policy: Policy
     numerics: str
+    rows_multiple: int = 1
 
     @classmethod
     def from_json(cls, document: Any) -> Receipt:
@@ -144,11 +148,12 @@ class Receipt:
             batching=batching,
             policy=Policy(relative_difference=float(policy.get("relative_difference", 0.0))),
             numerics=str(document.get("numerics", "native")),
+            rows_multiple=max(1, int(document.get("rows_multiple", 1))),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Give the stored form."""
-        return {
+        document = {
             "receipt": VERSION,
             "method": self.method,
             "rows": list(self.rows),
@@ -157,3 +162,6 @@ class Receipt:
             "policy": self.policy.to_json(),
             "numerics": self.numerics,
         }
+        if self.rows_multiple != 1:
+            document["rows_multiple"] = self.rows_multiple
+        return document

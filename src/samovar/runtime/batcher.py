@@ -42,6 +42,8 @@ class Batcher:
         Counts batches.
     deliver : callable
         Is given exchanges and their outcomes, in order.
+    merges : bool
+        Whether requests may be put together at all: only where a row's answer then keeps its bits.
     executor : Executor, optional
         A thread for dear models, so that the loop stays awake; a cheap model is called in place.
     """
@@ -54,6 +56,7 @@ class Batcher:
         metrics: Metrics,
         *,
         deliver: Deliver,
+        merges: bool,
         executor: Executor | None = None,
     ) -> None:
         self._loop = loop
@@ -62,7 +65,7 @@ class Batcher:
         self._deliver = deliver
         self._executor = executor
         self._max_queue = limits.max_queue
-        self._max_rows = limits.max_batch_rows if predictor.is_batching else 1
+        self._max_rows = limits.max_batch_rows if merges else 1
         self._queue: list[Exchange] = []
         self._is_scheduled = False
         self.in_flight = 0

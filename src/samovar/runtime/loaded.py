@@ -60,7 +60,11 @@ class Loaded:
         signature, receipt = signature_of(job), receipt_of(job)
         model = load(job)
         predictor = Predictor(
-            model, receipt.method, Codec(signature), is_batching=receipt.batching != "refused"
+            model,
+            receipt.method,
+            Codec(signature),
+            is_batching=receipt.batching != "refused",
+            rows_multiple=receipt.rows_multiple,
         )
         name = str(job.options.get("name") or document["name"])
         return cls(

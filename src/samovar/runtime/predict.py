@@ -46,7 +46,13 @@ def predict(job: Job) -> dict[str, Any]:
     codec = Codec(signature_of(job))
     # Another method was not measured: it is asked row by row.
     earned = method == receipt.method and receipt.batching != "refused"
-    predictor = Predictor(load(job, method=method), method, codec, is_batching=earned)
+    predictor = Predictor(
+        load(job, method=method),
+        method,
+        codec,
+        is_batching=earned,
+        rows_multiple=receipt.rows_multiple if earned else 1,
+    )
     done = 0
     described: list[dict[str, Any]] = []
     source, target = Path(job.options["input"]), Path(job.options["output"])

@@ -26,10 +26,21 @@ class Predictor:
     is_batching : bool
         Whether several rows may be asked in one call (the receipt's word); else each row is a
         call of its own.
+    rows_multiple : int
+        See core/receipt.py.
     """
 
-    def __init__(self, model: Any, method: str, codec: Codec, *, is_batching: bool) -> None:
+    def __init__(
+        self,
+        model: Any,
+        method: str,
+        codec: Codec,
+        *,
+        is_batching: bool,
+        rows_multiple: int = 1,
+    ) -> None:
         self.model = model
+        self.rows_multiple = rows_multiple
         self.codec = codec
         self.is_batching = is_batching
         self.call = bound_method(model, method)
@@ -49,7 +60,10 @@ class Predictor:
     def ask(self, rows: Rows) -> tuple[Answer, ...]:
         """Call the model once with these rows."""
         count = len(rows)
+        surplus = -count % self.rows_multiple
         try:
+            if surplus:
+                rows = self.codec.concatenate([rows, [rows[-1]] * surplus])
             raw = self.call(self.codec.assemble(rows))
         except (SamovarError, MemoryError):
             raise
@@ -57,7 +71,8 @@ class Predictor:
             raise ScriptFailed(
                 "The model refused the rows.", why=own_words(error), code="model_refused"
             ) from error
-        return arrange(raw, count)
+        answers = arrange(raw, count + surplus)
+        return tuple(answer.rows(0, count) for answer in answers) if surplus else answers
 
 
 def bound_method(model: Any, method: str) -> Any:

@@ -29,7 +29,14 @@ def replay(job: Job) -> dict[str, Any]:
     method = method_of(job)
     rows = job.options.get("rows")
     codec = Codec(signature_of(job))
-    predictor = Predictor(load(job, method=method), method, codec, is_batching=True)
-    checked = codec.read_rows(rows if rows is not None else receipt_of(job).rows)
+    receipt = receipt_of(job)
+    predictor = Predictor(
+        load(job, method=method),
+        method,
+        codec,
+        is_batching=True,
+        rows_multiple=receipt.rows_multiple,
+    )
+    checked = codec.read_rows(rows if rows is not None else receipt.rows)
     answers = concatenate([predictor.ask([row]) for row in checked])
     return {"outputs": [to_tensor(answer).to_json() for answer in answers]}

@@ -68,7 +68,13 @@ class ModelService:
         self._now = loop.time
         self._access_log = access_log
         self._batcher = Batcher(
-            loop, loaded.predictor, limits, metrics, deliver=self._deliver, executor=executor
+            loop,
+            loaded.predictor,
+            limits,
+            metrics,
+            deliver=self._deliver,
+            merges=loaded.receipt.batching == "identical",
+            executor=executor,
         )
         submit = self._batcher.submit
         codec = loaded.predictor.codec

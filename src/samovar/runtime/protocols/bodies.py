@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _JSON_TYPES: Final = frozenset({b"", b"application/json", b"application/x-www-form-urlencoded"})
 _WINDOWS: Final = {b"gzip": 31, b"deflate": 15}
 _DECODER: Final = msgspec.json.Decoder()
+_LARGE: Final = 1024 * 1024
+MAX_VALUES: Final = 1_000_000
+"""Values in one body: each becomes an object, some of them forty times as large as its text."""
 
 
 def is_json(head: Head) -> bool:
@@ -85,6 +88,7 @@ def decode_json(body: bytes) -> Any:
     InvalidInput
         Saying what is wrong and where.
     """
+    check_size(body)
     try:
         document = _DECODER.decode(body)
     except msgspec.DecodeError as error:
@@ -98,6 +102,22 @@ def decode_json(body: bytes) -> Any:
     if b"{" in body:
         _check_names(body)
     return document
+
+
+def check_size(body: bytes) -> None:
+    """Refuse a body with so many values that decoding it would take too much memory.
+
+    Raises
+    ------
+    InvalidInput
+        With code ``too_large``.
+    """
+    if len(body) > _LARGE and body.count(b",") > MAX_VALUES:
+        raise InvalidInput(
+            f"The body has more than {MAX_VALUES} values.",
+            hint="Send the rows in several requests.",
+            code="too_large",
+        )
 
 
 def _malformed(error: msgspec.DecodeError) -> InvalidInput:

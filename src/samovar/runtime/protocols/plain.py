@@ -8,7 +8,12 @@ import msgspec
 
 from samovar.runtime.codec import LONG_DIGITS
 from samovar.runtime.outputs import json_values
-from samovar.runtime.protocols.bodies import check_json_type, decode_json, plain_body
+from samovar.runtime.protocols.bodies import (
+    check_json_type,
+    check_size,
+    decode_json,
+    plain_body,
+)
 from samovar.runtime.values import BOOLEANS, INTEGERS
 
 if TYPE_CHECKING:
@@ -69,6 +74,7 @@ class PlainProtocol:
         """Read the commonest bodies in one step; False leaves it to the slow way to say why."""
         try:
             if body[:2] == b"[[":
+                check_size(body)
                 exchange.rows = self._rows.decode(body)
                 exchange.encode = encode_list
             else:
