@@ -85,13 +85,20 @@ def predict_model_file(
                 home.runtime, interpreter, offline=is_offline(), progress=progress
             ),
             wanted={},
+            is_users=True,
         )
         progress("Reading the model")
         library = _record(prepared, staged, Path(source), workspace)
         document = BundleDocument.from_json(json.loads((staged / layout.DOCUMENT).read_bytes()))
         rows = write_input(source, document.signature, workspace)
         progress(f"Scoring {rows} rows")
-        score(prepared, staged, workspace, method=None, variables=child_variables(numeric_level()))
+        score(
+            prepared,
+            staged,
+            workspace,
+            method=None,
+            variables=child_variables(numeric_level(), write_bytecode=False),
+        )
         predictions = collect(workspace / OUTPUT, output)
     return Predicted(rows=rows, engine=library or report.format, predictions=predictions)
 
@@ -134,7 +141,7 @@ def _record(prepared: Prepared, staged: Path, source: Path, workspace: Path) -> 
             "numerics": level,
         },
         workspace=workspace,
-        variables=child_variables(level),
+        variables=child_variables(level, write_bytecode=False),
     )
     assert isinstance(answer, dict), "nothing was wanted, so nothing can mismatch"
     document = json.loads((staged / layout.DOCUMENT).read_bytes())

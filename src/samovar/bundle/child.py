@@ -65,7 +65,9 @@ def numeric_level() -> str:
     return level_for(platform.machine(), cpu_flags())
 
 
-def child_variables(level: str, *, pinned: bool = True) -> dict[str, str]:
+def child_variables(
+    level: str, *, pinned: bool = True, write_bytecode: bool = True
+) -> dict[str, str]:
     """Give the environment of a child process.
 
     Parameters
@@ -75,6 +77,8 @@ def child_variables(level: str, *, pinned: bool = True) -> dict[str, str]:
     pinned : bool
         Also pin time zone, locale and hash seed, on which a model's answers may depend; False for
         the user's own application.
+    write_bytecode : bool
+        Whether Python may keep what it compiles; False in an interpreter of the user's.
 
     Returns
     -------
@@ -85,7 +89,8 @@ def child_variables(level: str, *, pinned: bool = True) -> dict[str, str]:
     variables.update(pinned_variables(level))
     if pinned:
         variables.update(TZ="UTC", LC_ALL="C.UTF-8", LANG="C.UTF-8", PYTHONHASHSEED="0")
-    variables["PYTHONDONTWRITEBYTECODE"] = "1"
+    if not write_bytecode:
+        variables["PYTHONDONTWRITEBYTECODE"] = "1"
     return variables
 
 

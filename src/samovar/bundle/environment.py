@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from samovar.core import bundle as layout
 from samovar.env.interpreters import find_interpreter, probe
 from samovar.env.runtime_folder import runtime_folder
-from samovar.env.venv import cached_venv, make_venv
+from samovar.env.venv import borrow_bytecode, cached_venv, make_venv
 from samovar.errors import EnvironmentMismatch
 from samovar.store.home import is_offline
 
@@ -57,11 +57,17 @@ class Prepared:
     wanted : dict
         ``{"python": minor, "packages": [{"name","version"}]}``: what the lock wants there; the
         child checks it before it loads anything.
+    is_users : bool
+        Whether the user named it: then nothing is written into it, bytecode included.
+    fresh : Venv, optional
+        The environment that was made for this call alone.
     """
 
     interpreter: Interpreter
     runtime: Path
     wanted: dict[str, Any]
+    is_users: bool = False
+    fresh: Venv | None = None
 
 
 def prepare(
@@ -99,12 +105,14 @@ def prepare(
         Where no interpreter of that version is here, or a distribution cannot be had.
     """
     offline = is_offline()
+    venv = None
     if python is not None:
         interpreter = probe(python)
     elif fresh_in is not None:
-        interpreter = rebuild(
-            locked_environment(document, lock, unpacked), fresh_in / "venv", progress=progress
-        ).interpreter
+        locked = locked_environment(document, lock, unpacked)
+        venv = rebuild(locked, fresh_in / "venv", progress=progress)
+        borrow_bytecode(home.envs, lock, venv)
+        interpreter = venv.interpreter
     else:
         interpreter = cached_venv(
             home.envs,
@@ -118,6 +126,8 @@ def prepare(
         interpreter=interpreter,
         runtime=runtime_folder(home.runtime, interpreter, offline=offline, progress=progress),
         wanted=wanted(document, lock, interpreter),
+        is_users=python is not None,
+        fresh=venv,
     )
 
 

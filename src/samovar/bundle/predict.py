@@ -103,7 +103,9 @@ def predict_bundle(
             unpacked,
             workspace,
             method=method,
-            variables=child_variables(replay_level(bundle.receipt)),
+            variables=child_variables(
+                replay_level(bundle.receipt), write_bytecode=not prepared.is_users
+            ),
         )
         predictions = collect(workspace / OUTPUT, output)
     document = bundle.document

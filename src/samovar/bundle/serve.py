@@ -134,11 +134,15 @@ def prepare_server(
         # The application finds models/model.pkl relative to its own folder, as its author did.
         return Server(
             arguments=tuple(arguments),
-            variables=child_variables("native", pinned=False),
+            variables=child_variables("native", pinned=False, write_bytecode=not prepared.is_users),
             folder=unpacked / layout.PROJECT,
         )
     level = "native" if options.native_numerics else replay_level(bundle.receipt)
-    return Server(arguments=tuple(arguments), variables=child_variables(level), folder=None)
+    return Server(
+        arguments=tuple(arguments),
+        variables=child_variables(level, write_bytecode=not prepared.is_users),
+        folder=None,
+    )
 
 
 def become(server: Server) -> int:

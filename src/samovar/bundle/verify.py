@@ -19,6 +19,7 @@ from samovar.compare.verdict import Comparison, compare_outputs
 from samovar.core import bundle as layout
 from samovar.core.receipt import Receipt, Tensor
 from samovar.env.lock import Lock
+from samovar.env.venv import keep_venv
 from samovar.model.audit import audit_file, refusal
 
 if TYPE_CHECKING:
@@ -106,13 +107,14 @@ def verify_bundle(
     """
     started = time.monotonic()
     receipt = bundle.receipt if against is None else against
+    lock = Lock.from_bytes(bundle.lock)
     with home.workspace() as workspace:
         unpacked = unpack_bundle(store, bundle, workspace / "bundle")
         check_model(bundle, unpacked)
         prepared = prepare(
             home,
             bundle.document,
-            Lock.from_bytes(bundle.lock),
+            lock,
             unpacked=unpacked,
             python=python,
             fresh_in=workspace if python is None else None,
@@ -130,8 +132,10 @@ def verify_bundle(
                 "rows": list(receipt.rows),
             },
             workspace=workspace,
-            variables=child_variables(replay_level(receipt)),
+            variables=child_variables(replay_level(receipt), write_bytecode=not prepared.is_users),
         )
+        if prepared.fresh is not None and not isinstance(answer, Mismatched):
+            keep_venv(home.envs, lock, prepared.fresh)
     elapsed = time.monotonic() - started
     if isinstance(answer, Mismatched):
         return Verification(

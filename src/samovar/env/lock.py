@@ -39,6 +39,8 @@ class LockedFile:
         64 hexadecimal digits.
     size_bytes : int or None
         Where it is known.
+    direct : bool
+        Whether the requirements name this very file (PEP 610), and no index was asked.
     """
 
     name: str
@@ -46,6 +48,7 @@ class LockedFile:
     path: str | None
     sha256: str
     size_bytes: int | None
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +165,7 @@ def _package(package: Package) -> LockedPackage:
                 path=archive.path,
                 sha256=archive.hashes.get("sha256", ""),
                 size_bytes=archive.size,
+                direct=True,
             )
         )
     return LockedPackage(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock
@@ -18,7 +20,6 @@ from samovar.errors import Unavailable, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from samovar.env.lock import Lock, LockedPackage
 
@@ -109,8 +110,22 @@ def cached_venv(
     It is known by what the lock installs here and by the interpreter, so that two bundles with the
     same environment share it, and two with clashing versions do not.
     """
+    key = venv_key(lock, base)
+    path = envs / key
+    if not (path / _READY).exists():
+        with FileLock(envs / f"{key}.lock"):
+            if not (path / _READY).exists():
+                shutil.rmtree(path, ignore_errors=True)
+                make_venv(lock, base, path, wheels=wheels, offline=offline, progress=progress)
+                (path / _READY).touch()
+    packages = len(lock.packages_for(base.markers))
+    return Venv(path=path, interpreter=_inside(path, base), packages=packages)
+
+
+def venv_key(lock: Lock, base: Interpreter) -> str:
+    """Give the name of the folder that caches the environment of a lock for an interpreter."""
     packages = lock.packages_for(base.markers)
-    key = Digest.of(
+    return Digest.of(
         canonical_json(
             {
                 "packages": [
@@ -121,14 +136,38 @@ def cached_venv(
             }
         )
     ).hex[:32]
-    path = envs / key
-    if not (path / _READY).exists():
-        with FileLock(envs / f"{key}.lock"):
-            if not (path / _READY).exists():
-                shutil.rmtree(path, ignore_errors=True)
-                make_venv(lock, base, path, wheels=wheels, offline=offline, progress=progress)
-                (path / _READY).touch()
-    return Venv(path=path, interpreter=_inside(path, base), packages=len(packages))
+
+
+def borrow_bytecode(envs: Path, lock: Lock, venv: Venv) -> None:
+    """Link the bytecode that the cached environment of the same lock has into a new one.
+
+    Python checks bytecode against the time and size of its source, which come from the same cache
+    of wheels, so that nothing is taken on trust; a new environment starts in a third of the time.
+    """
+    cached = envs / venv_key(lock, venv.interpreter)
+    if not (cached / _READY).exists():
+        return
+    inside = venv.interpreter.purelib.relative_to(venv.path)
+    for root, folders, files in os.walk(cached / inside):
+        if not root.endswith("__pycache__"):
+            continue
+        folders.clear()
+        target = venv.path / inside / Path(root).relative_to(cached / inside)
+        if target.parent.is_dir():
+            target.mkdir(exist_ok=True)
+            for name in files:
+                with suppress(OSError):
+                    os.link(Path(root) / name, target / name)
+
+
+def keep_venv(envs: Path, lock: Lock, venv: Venv) -> None:
+    """Let a new environment that proved itself become the cached one, if there is none yet."""
+    path = envs / venv_key(lock, venv.interpreter)
+    with FileLock(envs / f"{path.name}.lock"):
+        if not (path / _READY).exists():
+            shutil.rmtree(path, ignore_errors=True)
+            venv.path.replace(path)
+            (path / _READY).touch()
 
 
 def python_of(path: Path) -> Path:
@@ -143,8 +182,8 @@ def is_venv(path: Path) -> bool:
 
 def _create(path: Path, base: Interpreter) -> None:
     run_uv(
-        ["venv", "-q", "--no-project", "--no-config", "--allow-existing", "--python",
-         str(base.base), str(path)],
+        ["venv", "-q", "--no-project", "--no-config", "--allow-existing", "--relocatable",
+         "--python", str(base.base), str(path)],
         offline=True,
     )  # fmt: skip
 
