@@ -85,6 +85,8 @@ def run_uv(
     """
     environment = {name: value for name, value in os.environ.items() if name not in _DROPPED}
     environment.update(UV_NO_PROGRESS="1", NO_COLOR="1", UV_PYTHON_DOWNLOADS="never")
+    # The machine's own certificates, as pip and curl use them: companies have their own.
+    environment.setdefault("UV_SYSTEM_CERTS", "1")
     environment.update(variables or {})
     command = [uv_binary(), *arguments, *(["--offline"] if offline else [])]
     ended = subprocess.run(
