@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from samovar.cli import exit_codes
-from samovar.cli.opening import familiar
 from samovar.cli.sizes import read_size
 from samovar.cli.targets import open_target
-from samovar.core.reference import Reference
 from samovar.deploy.folder import service_of, write_bundle, write_files
 from samovar.deploy.plan import Plan
 from samovar.store.home import Home
@@ -141,8 +139,8 @@ class _Job:
     def __init__(self, screen: Screen, options: dict[str, Any]) -> None:
         self.screen = screen
         self.folder: Path = options["folder"].absolute()
-        name, self.bundle = open_target(screen, options["target"])
-        self.plan = _plan(name, self.bundle, options)
+        _, self.bundle = open_target(screen, options["target"])
+        self.plan = _plan(self.bundle, options)
 
     def write_bundle(self) -> list[str]:
         """Write what of the bundle runs outside an image."""
@@ -164,10 +162,9 @@ class _Job:
         return exit_codes.DONE
 
 
-def _plan(name: str, bundle: Bundle, options: dict[str, Any]) -> Plan:
-    reference = Reference.parse(familiar(name))
+def _plan(bundle: Bundle, options: dict[str, Any]) -> Plan:
     return Plan(
-        service=service_of(bundle, name=reference.name, image=options["image"]),
+        service=service_of(bundle, image=options["image"]),
         replicas=options["replicas"],
         cpus=options["cpus"],
         memory_bytes=options["memory"],

@@ -65,7 +65,7 @@ _CONFIGURATION = """\
 [defaults]
 inventory = inventory.ini
 roles_path = roles
-interpreter_python = auto_silent
+interpreter_python = python3
 retry_files_enabled = false
 nocows = true
 forks = 20

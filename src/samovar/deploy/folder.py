@@ -22,24 +22,22 @@ _EXECUTABLE = 0o755
 _PLAIN = 0o644
 
 
-def service_of(bundle: Bundle, *, name: str, image: str | None) -> Service:
+def service_of(bundle: Bundle, *, image: str | None) -> Service:
     """Describe a bundle as something that can be run.
 
     Parameters
     ----------
     bundle : Bundle
         From the store.
-    name : str
-        What it is called, without tag.
     image : str, optional
         Reference of its image; by default its name and version.
     """
     document = bundle.document
     return Service(
-        name=name,
+        name=document.name,
         version=document.version,
         digest=bundle.digest,
-        image=image or f"{name}:{document.version}",
+        image=image or f"{document.name}:{document.version}",
         python=document.python,
         app=document.app,
     )
