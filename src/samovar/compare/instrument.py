@@ -1,0 +1,104 @@
+"""Measure mixtures: from a set of names to a reading, through the ledger, with a trail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from samovar.compare.yardstick import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from samovar.compare.ledger import Ledger
+    from samovar.compare.runner import Mixture
+    from samovar.compare.yardstick import Yardstick
+
+Subset = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One measured mixture, as the path of runs shows it.
+
+    Parameters
+    ----------
+    purpose : str
+        Why it was run: ``halve``, ``alone``, ``without``, ``share``, ``versions``, ...
+    taken : frozenset of str
+        What is B's.
+    reading : Reading
+        What came out.
+    """
+
+    purpose: str
+    taken: Subset
+    reading: Reading
+
+
+class Instrument:
+    """Measures subsets of names.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        Executes and counts.
+    yardstick : Yardstick
+        Compares.
+    mixture : callable
+        Makes the mixture in which a subset is B's; None where it cannot be made.
+    repetitions : int
+        How often each mixture runs; more than once where there is noise.
+    known : iterable of pairs
+        Subsets whose reading is known beforehand.
+    trail : list of Step
+        Where each new measurement is written down.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        yardstick: Yardstick,
+        mixture: Callable[[Subset], Mixture | None],
+        *,
+        repetitions: int = 1,
+        known: Iterable[tuple[Subset, Reading]] = (),
+        trail: list[Step],
+    ) -> None:
+        self.ledger = ledger
+        self.yardstick = yardstick
+        self.repetitions = repetitions
+        self.trail = trail
+        self._mixture = mixture
+        self._known: dict[Subset, Reading] = dict(known)
+
+    def measure(self, subsets: Sequence[Subset], purpose: str) -> list[Reading]:
+        """Give the readings of subsets, executing what is not known.
+
+        Raises
+        ------
+        OutOfBudget
+            Where that is not allowed any more.
+        """
+        new = [subset for subset in dict.fromkeys(subsets) if subset not in self._known]
+        made = [(subset, self._mixture(subset)) for subset in new]
+        for subset, mixture in made:
+            if mixture is None:
+                self._note(subset, Reading(outcomes=(), reason="it does not compile"), purpose)
+        possible = [(subset, mixture) for subset, mixture in made if mixture is not None]
+        outcomes = self.ledger.outcomes([mixture for _, mixture in possible], self.repetitions)
+        for (subset, _), found in zip(possible, outcomes, strict=True):
+            self._note(subset, Reading(outcomes=found), purpose)
+        return [self._known[subset] for subset in subsets]
+
+    def reading(self, subset: Subset) -> Reading | None:
+        """Give what is known of a subset, executing nothing."""
+        return self._known.get(subset)
+
+    def same(self, one: Reading, other: Reading) -> bool:
+        """Say whether two readings are the same result; one that did not run is like none."""
+        return one.ok and other.ok and self.yardstick.same(one, other)
+
+    def _note(self, subset: Subset, reading: Reading, purpose: str) -> None:
+        self._known[subset] = reading
+        self.trail.append(Step(purpose=purpose, taken=subset, reading=reading))
