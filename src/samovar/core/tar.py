@@ -69,15 +69,21 @@ def write_tar(members: Iterable[TarMember]) -> Iterator[bytes]:
     (True, 0)
     """
     size = 0
-    for member in _with_parents(members):
+    for member in with_parents(members):
         for piece in _pieces(member):
             size += len(piece)
             yield piece
-    end = 2 * _BLOCK
-    yield b"\0" * (end + -(size + end) % _RECORD)
+    yield ending(size)
 
 
-def _with_parents(members: Iterable[TarMember]) -> list[TarMember]:
+def with_parents(members: Iterable[TarMember]) -> list[TarMember]:
+    """Give the members with the folders they are in, sorted by path.
+
+    Raises
+    ------
+    InvalidReference
+        For a path that is absolute, has ``..``, or stands twice.
+    """
     found: dict[str, TarMember] = {}
     for member in members:
         path = member.path
@@ -94,7 +100,16 @@ def _with_parents(members: Iterable[TarMember]) -> list[TarMember]:
     return [found[path] for path in sorted(found)]
 
 
-def _pieces(member: TarMember) -> Iterator[bytes]:
+def header(member: TarMember, size_bytes: int) -> bytes:
+    """Give what stands before a member's content: the blocks that describe it.
+
+    Parameters
+    ----------
+    member : TarMember
+        Its ``data`` is not looked at.
+    size_bytes : int
+        Length of the content; 0 for links and folders.
+    """
     info = tarfile.TarInfo(member.path)
     info.mode = 0o755 if member.executable or member.folder else 0o644
     if member.folder:
@@ -102,8 +117,24 @@ def _pieces(member: TarMember) -> Iterator[bytes]:
     elif member.link is not None:
         info.type, info.linkname, info.mode = tarfile.SYMTYPE, member.link, 0o777
     else:
-        info.size = len(member.data)
-    yield info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
-    if info.size:
+        info.size = size_bytes
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+
+
+def padding(size_bytes: int) -> bytes:
+    """Give the zeros that fill a content's last block."""
+    return b"\0" * (-size_bytes % _BLOCK)
+
+
+def ending(size_bytes: int) -> bytes:
+    """Give what ends a tar file of so many bytes."""
+    end = 2 * _BLOCK
+    return b"\0" * (end + -(size_bytes + end) % _RECORD)
+
+
+def _pieces(member: TarMember) -> Iterator[bytes]:
+    size = 0 if member.folder or member.link is not None else len(member.data)
+    yield header(member, size)
+    if size:
         yield bytes(member.data)
-        yield b"\0" * (-info.size % _BLOCK)
+        yield padding(size)
