@@ -135,6 +135,11 @@ class Policy:
             return _TRUSTED
         return _entries().get((wanted.module, wanted.name))
 
+    def knows(self, name: str) -> bool:
+        """Say whether a dotted name is on the list for any use (skops names types only so)."""
+        module, _, last = name.rpartition(".")
+        return self.entry(Global(module, last)) is not None
+
     def trusts(self, wanted: Global) -> bool:
         """Say whether the project vouches for a name."""
         return wanted.module != _MAIN and str(wanted) in self._trusted

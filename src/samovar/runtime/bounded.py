@@ -39,7 +39,7 @@ class BoundedFile:
             self._stream = decompressed(self._file, compression, self._limit)
         self._position = 0
 
-    def __enter__(self) -> BoundedFile:  # noqa: PYI034  Python 3.10 has no Self
+    def __enter__(self) -> BoundedFile:
         return self
 
     def __exit__(self, *_: object) -> None:

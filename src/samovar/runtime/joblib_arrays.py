@@ -19,7 +19,7 @@ WRAPPER: Final = Global("joblib.numpy_pickle", "NumpyArrayWrapper")
 
 
 class ArrayInStream:
-    """Stands in for joblib's ``NumpyArrayWrapper``: the state is the same, the reading is bounded."""
+    """Stands in for joblib's ``NumpyArrayWrapper``: the same state, a bounded way of reading."""
 
     subclass: Any
     shape: tuple[int, ...]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import pickle
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from samovar.core.allowlist import GETATTR, Entry, Global
 from samovar.core.guard import Guard, Objection
 from samovar.errors import EnvironmentMismatch, Refused
 from samovar.runtime.joblib_arrays import WRAPPER, ArrayInStream
+from samovar.runtime.loaded_view import LoadedView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,49 +22,11 @@ if TYPE_CHECKING:
     from samovar.core.allowlist import Policy
     from samovar.runtime.bounded import BoundedFile
 
-_KINDS: Final = {
-    type(None): "none",
-    bool: "bool",
-    int: "int",
-    float: "float",
-    str: "text",
-    bytes: "bytes",
-    bytearray: "bytes",
-    tuple: "tuple",
-    list: "list",
-    dict: "dict",
-    set: "set",
-    frozenset: "set",
-}
+# CPython's unpickler in Python: the one in C does what the stream says before anybody is asked.
+_Base: Any = pickle._Unpickler  # noqa: SLF001  joblib builds on it too
 
 
-class _LoadedView:
-    """Show real values to the rules of core/arguments.py."""
-
-    def __init__(self) -> None:
-        self._names: dict[int, tuple[Any, Global]] = {}
-
-    def name(self, value: Any, name: Global) -> None:
-        """Remember under which name the stream brought a value in."""
-        self._names[id(value)] = (value, name)
-
-    def global_of(self, value: Any) -> Global | None:
-        """Give that name."""
-        found = self._names.get(id(value))
-        return found[1] if found is not None else None
-
-    def kind_of(self, value: Any) -> str:
-        """Name what a value is."""
-        return "global" if id(value) in self._names else _KINDS.get(type(value), "object")
-
-    def holds_nested(self, value: Any) -> bool:
-        """Say whether a list holds tuples that hold tuples."""
-        return any(
-            type(item) is tuple and any(type(inner) is tuple for inner in item) for item in value
-        )
-
-
-class AllowedUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc] # noqa: SLF001  the C one calls what it is told before anybody is asked
+class AllowedUnpickler(_Base):  # type: ignore[misc] # its type is private
     """Load one stream.
 
     Parameters
@@ -83,13 +46,13 @@ class AllowedUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc] # 
         Where an allowed name does not exist in this environment.
     """
 
-    dispatch: Final = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined] # noqa: SLF001  see above
+    dispatch: ClassVar[dict[int, Callable[..., None]]] = dict(_Base.dispatch)
 
     def __init__(self, file: BoundedFile, policy: Policy, *, with_arrays: bool = True) -> None:
         super().__init__(file)
         self._bounded = file
         self._policy = policy
-        self._view = _LoadedView()
+        self._view = LoadedView()
         self._guard = Guard(policy, self._view)
         self._with_arrays = with_arrays
         # What was made and not yet given a state, with its class where that is known. The values
@@ -121,8 +84,6 @@ class AllowedUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc] # 
         """Judge and carry out REDUCE."""
         args = self.stack.pop()
         self.stack[-1] = self._call(self.stack[-1], args)
-
-    dispatch[pickle.REDUCE[0]] = load_reduce
 
     def _call(self, function: Any, args: Any) -> Any:
         callee = self._view.global_of(function)
@@ -159,7 +120,7 @@ class AllowedUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc] # 
 
     def _instantiate(self, klass: Any, args: Any) -> None:
         args = tuple(args)
-        self._note_tuple(args)
+        _check(self._guard.tuple_made(args))
         if args:
             self.append(self._call(klass, args))
         else:
@@ -170,14 +131,10 @@ class AllowedUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc] # 
         args, cls = self.stack.pop(), self.stack.pop()
         self.append(self._new(cls, args, {}))
 
-    dispatch[pickle.NEWOBJ[0]] = load_newobj
-
     def load_newobj_ex(self) -> None:
         """Judge and carry out NEWOBJ_EX."""
         keywords, args, cls = self.stack.pop(), self.stack.pop(), self.stack.pop()
         self.append(self._new(cls, args, keywords))
-
-    dispatch[pickle.NEWOBJ_EX[0]] = load_newobj_ex
 
     def _new(self, cls: Any, args: Any, keywords: Any) -> Any:
         name = self._view.global_of(cls)
@@ -199,8 +156,6 @@ class AllowedUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc] # 
         super().load_build()
         if type(target) is ArrayInStream:
             self.stack[-1] = self._array(target)
-
-    dispatch[pickle.BUILD[0]] = load_build
 
     def _array(self, described: ArrayInStream) -> Any:
         frame = self._unframer.current_frame
@@ -234,85 +189,93 @@ class AllowedUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc] # 
         self._fill(self.stack[-2], self.stack[-1:], list)
         super().load_append()
 
-    dispatch[pickle.APPEND[0]] = load_append
-
     def load_appends(self) -> None:
         """Judge and carry out APPENDS."""
         self._fill(self.metastack[-1][-1], self.stack, list)
         super().load_appends()
-
-    dispatch[pickle.APPENDS[0]] = load_appends
 
     def load_setitem(self) -> None:
         """Judge and carry out SETITEM."""
         self._fill_pairs(self.stack[-3], self.stack[-2:])
         super().load_setitem()
 
-    dispatch[pickle.SETITEM[0]] = load_setitem
-
     def load_setitems(self) -> None:
         """Judge and carry out SETITEMS."""
         self._fill_pairs(self.metastack[-1][-1], self.stack)
         super().load_setitems()
-
-    dispatch[pickle.SETITEMS[0]] = load_setitems
 
     def load_additems(self) -> None:
         """Judge and carry out ADDITEMS."""
         self._fill(self.metastack[-1][-1], self.stack, set)
         super().load_additems()
 
-    dispatch[pickle.ADDITEMS[0]] = load_additems
-
     def load_frozenset(self) -> None:
         """Judge and carry out FROZENSET."""
         self._fill(set(), self.stack, set)
         super().load_frozenset()
-
-    dispatch[pickle.FROZENSET[0]] = load_frozenset
 
     def load_list(self) -> None:
         """Judge and carry out LIST."""
         self._fill([], self.stack, list)
         super().load_list()
 
-    dispatch[pickle.LIST[0]] = load_list
-
     def load_dict(self) -> None:
         """Judge and carry out DICT."""
         self._fill_pairs({}, self.stack)
         super().load_dict()
-
-    dispatch[pickle.DICT[0]] = load_dict
 
     def load_bytearray8(self) -> None:
         """Carry out BYTEARRAY8, allocating only after the file turned out to hold so much."""
         size = int.from_bytes(self.read(8), "little")
         self.append(bytearray(self.read(size)))
 
-    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+    def load_tuple(self) -> None:
+        """Judge and carry out TUPLE."""
+        super().load_tuple()
+        _check(self._guard.tuple_made(self.stack[-1]))
 
-    def _note_tuple(self, value: tuple[Any, ...]) -> None:
-        _check(self._guard.tuple_made(value))
+    def load_tuple1(self) -> None:
+        """Judge and carry out TUPLE1."""
+        super().load_tuple1()
+        _check(self._guard.tuple_made(self.stack[-1]))
+
+    def load_tuple2(self) -> None:
+        """Judge and carry out TUPLE2."""
+        super().load_tuple2()
+        _check(self._guard.tuple_made(self.stack[-1]))
+
+    def load_tuple3(self) -> None:
+        """Judge and carry out TUPLE3."""
+        super().load_tuple3()
+        _check(self._guard.tuple_made(self.stack[-1]))
 
     def load_stop(self) -> None:
         """Judge what comes out, and end."""
         _check(self._guard.stored(self.stack[-1]))
         super().load_stop()
 
-    dispatch[pickle.STOP[0]] = load_stop
 
-
-def _noting_tuples(load: Callable[[Any], None]) -> Callable[[AllowedUnpickler], None]:
-    def load_tuple(self: AllowedUnpickler) -> None:
-        load(self)
-        self._note_tuple(self.stack[-1])  # noqa: SLF001  a method of the class, made for four opcodes
-
-    return load_tuple
-
-
-for _opcode in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3):
-    AllowedUnpickler.dispatch[_opcode[0]] = _noting_tuples(AllowedUnpickler.dispatch[_opcode[0]])
+for _opcode, _act in (
+    (pickle.REDUCE, AllowedUnpickler.load_reduce),
+    (pickle.NEWOBJ, AllowedUnpickler.load_newobj),
+    (pickle.NEWOBJ_EX, AllowedUnpickler.load_newobj_ex),
+    (pickle.BUILD, AllowedUnpickler.load_build),
+    (pickle.APPEND, AllowedUnpickler.load_append),
+    (pickle.APPENDS, AllowedUnpickler.load_appends),
+    (pickle.SETITEM, AllowedUnpickler.load_setitem),
+    (pickle.SETITEMS, AllowedUnpickler.load_setitems),
+    (pickle.ADDITEMS, AllowedUnpickler.load_additems),
+    (pickle.FROZENSET, AllowedUnpickler.load_frozenset),
+    (pickle.LIST, AllowedUnpickler.load_list),
+    (pickle.DICT, AllowedUnpickler.load_dict),
+    (pickle.BYTEARRAY8, AllowedUnpickler.load_bytearray8),
+    (pickle.STOP, AllowedUnpickler.load_stop),
+    (pickle.TUPLE, AllowedUnpickler.load_tuple),
+    (pickle.TUPLE1, AllowedUnpickler.load_tuple1),
+    (pickle.TUPLE2, AllowedUnpickler.load_tuple2),
+    (pickle.TUPLE3, AllowedUnpickler.load_tuple3),
+):
+    AllowedUnpickler.dispatch[_opcode[0]] = _act
 
 
 def _resolve(wanted: Global) -> Any:
