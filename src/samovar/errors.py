@@ -14,7 +14,8 @@ The tree (the exit code of each family is decided in ``cli/exit_codes.py`` alone
     ├── EnvironmentMismatch  this environment does not answer the lock
     ├── Unavailable          something outside is missing: Python, engine, registry, index, disk
     │   ├── Offline              it would need a connection, and that is switched off
-    │   └── OutOfSpace           no space left on the device
+    │   ├── OutOfSpace           no space left on the device
+    │   └── RegistryFailure      a registry refuses, fails or went away
     ├── Damaged              stored or received bytes are not what their digest says
     ├── ScriptFailed         the user's own program failed
     └── Interrupted          the user, or a signal, ended it
@@ -133,6 +134,44 @@ class OutOfSpace(Unavailable):
     """The file system has no space left."""
 
     default_code = "no_space"
+
+
+class RegistryFailure(Unavailable):
+    """A registry refuses, fails, or went away.
+
+    Parameters
+    ----------
+    message, why, hint, code : str
+        As in `SamovarError`; no secret is in them.
+    status : int, optional
+        Of the HTTP answer, where there was one.
+    registry_codes : tuple of str
+        What the registry calls it (``DENIED``, ``TOOMANYREQUESTS``, ...).
+    may_retry : bool
+        Whether the same request may succeed later.
+    retry_after_s : float, optional
+        How long the registry asks to wait, in seconds.
+    """
+
+    default_code = "registry"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        why: str | None = None,
+        hint: str | None = None,
+        code: str | None = None,
+        status: int | None = None,
+        registry_codes: tuple[str, ...] = (),
+        may_retry: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, why=why, hint=hint, code=code)
+        self.status = status
+        self.registry_codes = registry_codes
+        self.may_retry = may_retry
+        self.retry_after_s = retry_after_s
 
 
 class Damaged(SamovarError):

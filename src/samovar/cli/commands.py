@@ -23,6 +23,8 @@ COMMANDS: Final[dict[str, str]] = {
     "remove": "Remove a name from the store.",
     "save": "Write a bundle to one tar file.",
     "load": "Read a bundle from a tar file.",
+    "push": "Push a bundle or image to a registry.",
+    "pull": "Pull a bundle or image from a registry.",
     "gc": "Delete what no name reaches.",
     "fsck": "Check every blob in the store against its digest.",
     "deploy": "Write what an orchestrator needs, and carry it out.",
