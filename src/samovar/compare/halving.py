@@ -39,12 +39,13 @@ class Point:
         One name, or several that no working mixture tells apart.
     taken : frozenset of str
         All that is taken once they are.
-    reading : Reading
-        Of ``taken``.
+    before, reading : Reading
+        Without the names, and of ``taken``.
     """
 
     names: tuple[str, ...]
     taken: Subset
+    before: Reading
     reading: Reading
 
 
@@ -96,7 +97,12 @@ class Halving:
             stretch = self._open.popleft()
             place = self._place(stretch)
             if len(stretch.names) == 1 or (place is None and stretch.turned):
-                yield Point(names=stretch.names, taken=stretch.upto(None), reading=stretch.after)
+                yield Point(
+                    names=stretch.names,
+                    taken=stretch.upto(None),
+                    before=stretch.before,
+                    reading=stretch.after,
+                )
             elif place is None:
                 # Every cut fails in this order; a package may need one that stands after it.
                 stretch.names = stretch.names[::-1]

@@ -42,6 +42,8 @@ class Found:
         In the order in which they were found.
     companions : list of str
         What culprits need along in order to run, and which has no effect of its own.
+    jumps : dict of tuple of str to pair of Reading
+        Before and after each culprit was taken, where it was found.
     suspects : tuple of str
         Among which a cause still is, where the search was cut short.
     sufficient : bool or None
@@ -52,6 +54,7 @@ class Found:
 
     culprits: list[Block] = field(default_factory=list)
     companions: list[str] = field(default_factory=list)
+    jumps: dict[Block, tuple[Reading, Reading]] = field(default_factory=dict)
     suspects: tuple[str, ...] = ()
     sufficient: bool | None = None
     necessary: bool | None = None
@@ -150,6 +153,7 @@ class Search:
         for point in self._halving.points(start, pool):
             points.append(point)
             self.found.culprits.append(point.names)
+            self.found.jumps[point.names] = (point.before, point.reading)
             self.found.suspects = self._halving.open_names
         return points
 

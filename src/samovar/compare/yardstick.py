@@ -46,9 +46,23 @@ class Reading:
 
 
 class Yardstick(Protocol):
-    """Compares readings that are ok."""
+    """Compares readings that are ok.
 
-    name: str
+    ``tolerance`` is how far apart noise alone puts two; ``is_additive`` says whether the effects
+    of independent causes add up (shares of rows overlap, so they need not).
+    """
+
+    @property
+    def name(self) -> str:
+        """The metric, or ``predictions``."""
+
+    @property
+    def tolerance(self) -> float:
+        """Largest distance that noise alone makes."""
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether independent effects add up."""
 
     def distance(self, one: Reading, other: Reading) -> float:
         """Say how far apart two are; infinite where they cannot be compared."""
@@ -77,6 +91,11 @@ class MetricYardstick:
     name: str
     policy: Policy = RUN_POLICY
     tolerance: float = 0.0
+
+    @property
+    def is_additive(self) -> bool:
+        """Numbers add up."""
+        return True
 
     def value(self, reading: Reading) -> float | None:
         """Give the mean over repetitions."""
@@ -113,6 +132,7 @@ class PredictionYardstick:
     """
 
     name = PREDICTIONS
+    is_additive = False
 
     def __init__(
         self, origin: Reading, policy: Policy = RUN_POLICY, tolerance: float = 0.0
