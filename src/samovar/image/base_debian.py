@@ -37,6 +37,8 @@ _LEFT_OUT: Final = re.compile(
     | usr/lib/python3/dist-packages/.*
     | usr/lib/python3\.\d+/(idlelib|turtledemo|lib2to3|ensurepip|test|tkinter|pydoc_data
         |unittest/test|distutils/tests|ctypes/test)/
+    | usr/lib/python3\.\d+/(turtle\.py|lib-dynload/(readline|nis|_dbm|_gdbm|_tkinter|_test\w*
+        |_xxtestfuzz|_ctypes_test|xxlimited\w*)\.)
     | usr/lib/(valgrind|systemd|udev|tmpfiles\.d|sysusers\.d|apt|dpkg|pcrlib)/
     | usr/lib/[^/]+/(libdb-|libnss_(?!files|dns)|libBrokenLocale|libmemusage|libpcprofile
         |libthread_db|libc_malloc_debug|libasan|libtsan|libubsan|liblsan)

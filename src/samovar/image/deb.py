@@ -85,8 +85,8 @@ def _file(
     archive: tarfile.TarFile, member: tarfile.TarInfo, seen: dict[str, DebFile]
 ) -> DebFile | None:
     path = _plain(member.name)
-    if member.isdir():
-        return None
+    if member.isdir() or member.name.removeprefix("./") in MERGED:
+        return None  # Debian 13's base-files has the links of merged /usr itself
     if member.issym():
         return DebFile(path=path, data=b"", executable=False, link=member.linkname)
     if member.islnk():
