@@ -10,6 +10,9 @@ from typing import Final
 
 COMMANDS: Final[dict[str, str]] = {
     "init": "Adopt a folder: find the model, the application and its requirements.",
+    "train": "Run the training command and record all that it was made from.",
+    "runs": "List, show, compare and check out recorded runs.",
+    "reproduce": "Make a recorded run again from its record alone.",
     "lock": "Lock the environment for every platform, with hashes.",
     "venv": "Rebuild the locked environment here.",
     "pack": "Make one content-addressed bundle of model, code, lock and receipt.",

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from samovar.bundle.service import verify_service
 from samovar.cli import exit_codes
 from samovar.cli.sizes import read_size
 from samovar.cli.targets import open_target
 from samovar.deploy.folder import service_of, write_bundle, write_files
 from samovar.deploy.plan import Plan
+from samovar.errors import Refused
 from samovar.store.home import Home
 from samovar.store.layout import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from samovar.bundle.opened import Bundle
     from samovar.cli.render import Screen
-
-    Progress = Callable[[str], None]
 
 _OPTIONS = (
     click.argument("target", required=False),
@@ -40,7 +41,7 @@ _OPTIONS = (
         "--memory", callback=read_size, default="512m", show_default=True, help="For each."
     ),
     click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True),
-    click.option("--address", default="127.0.0.1", show_default=True, help="To listen on."),
+    click.option("--address", help="To listen on; by default loopback, for ansible every one."),
     click.option("--image", metavar="REF", help="Image of the bundle; by default NAME:VERSION."),
     click.option("--balancer", metavar="REF", default="nginx:1.28", show_default=True),
 )
@@ -70,6 +71,8 @@ def compose_command(screen: Screen, *, apply: bool, **options: Any) -> int:
     if apply:
         with screen.progress("Deploying") as progress:
             endpoints = apply_compose.apply(job.plan, job.folder, progress)
+            for endpoint in endpoints:
+                job.prove(endpoint)
     return job.done(written, endpoints, applied=apply)
 
 
@@ -81,13 +84,20 @@ def uwsgi_command(screen: Screen, *, apply: bool, **options: Any) -> int:
     from samovar.deploy import apply_uwsgi, uwsgi
 
     job = _Job(screen, options)
-    written = write_files(uwsgi.write(job.plan), job.folder)
-    endpoints = []
-    written += job.write_bundle()
-    if apply:
+    files = uwsgi.write(job.plan)
+    if not apply:
+        return job.done([*write_files(files, job.folder), *job.write_bundle(job.folder)])
+    staged = job.folder.with_name(f"{job.folder.name}.staged")
+    shutil.rmtree(staged, ignore_errors=True)
+    try:
+        written = [*write_files(files, staged), *job.write_bundle(staged)]
         with screen.progress("Deploying") as progress:
-            endpoints = apply_uwsgi.apply(job.plan, job.bundle, job.folder, progress)
-    return job.done(written, endpoints, applied=apply)
+            endpoints = apply_uwsgi.apply(
+                job.plan, job.bundle, staged, job.folder, prove=job.prove, progress=progress
+            )
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return job.done(written, endpoints, applied=True)
 
 
 @command.command("ansible")
@@ -107,7 +117,7 @@ def ansible_command(screen: Screen, *, apply: bool, **options: Any) -> int:
     written = write_files(files, job.folder)
     written += apply_ansible.write_payload(Store(Home.locate().store), job.bundle, job.folder)
     if not apply:
-        return job.done(written, [], applied=False)
+        return job.done(written)
     with screen.progress("Deploying") as progress:
         endpoints, changed = apply_ansible.apply(job.plan, job.folder, progress)
     return job.done(written, endpoints, applied=True, changed=changed)
@@ -120,7 +130,7 @@ def swarm_command(screen: Screen, **options: Any) -> int:
     from samovar.deploy import swarm
 
     job = _Job(screen, options)
-    return job.done(write_files(swarm.write(job.plan), job.folder), [], applied=False)
+    return job.done(write_files(swarm.write(job.plan), job.folder))
 
 
 @command.command("kubernetes")
@@ -130,7 +140,7 @@ def kubernetes_command(screen: Screen, **options: Any) -> int:
     from samovar.deploy import kubernetes
 
     job = _Job(screen, options)
-    return job.done(write_files(kubernetes.write(job.plan), job.folder), [], applied=False)
+    return job.done(write_files(kubernetes.write(job.plan), job.folder))
 
 
 class _Job:
@@ -142,19 +152,42 @@ class _Job:
         _, self.bundle = open_target(screen, options["target"])
         self.plan = _plan(self.bundle, options)
 
-    def write_bundle(self) -> list[str]:
+    def prove(self, endpoint: str) -> None:
+        """Replay the receipt on a running service.
+
+        Raises
+        ------
+        Refused
+            Where it answers otherwise.
+        """
+        found = verify_service(endpoint, self.bundle.document, self.bundle.receipt)
+        if found.verdict == "DIFFERENT":
+            raise Refused(
+                f"The service at {endpoint} does not give the receipt's answers.",
+                hint=f"See 'samovar verify {endpoint} --against ...' for the rows that differ.",
+                code="different",
+            )
+
+    def write_bundle(self, folder: Path) -> list[str]:
         """Write what of the bundle runs outside an image."""
         from samovar.bundle.opened import unpack_bundle
 
         home = Home.locate()
         with home.workspace() as workspace:
             unpacked = unpack_bundle(Store(home.store), self.bundle, workspace / "bundle")
-            return write_bundle(self.bundle, unpacked, self.folder)
+            return write_bundle(self.bundle, unpacked, folder)
 
-    def done(self, written: list[str], endpoints: list[str], *, applied: bool, **more: Any) -> int:
+    def done(
+        self,
+        written: list[str],
+        endpoints: Sequence[str] = (),
+        *,
+        applied: bool = False,
+        **more: Any,
+    ) -> int:
         """Render what was done."""
         document = {
-            "written": sorted(written), "applied": applied, "endpoints": endpoints, **more
+            "written": sorted(written), "applied": applied, "endpoints": [*endpoints], **more
         }  # fmt: skip
         lines = [f"Wrote {len(written)} files into {self.folder}."]
         lines += [f"It answers at {endpoint}" for endpoint in endpoints]
@@ -163,13 +196,14 @@ class _Job:
 
 
 def _plan(bundle: Bundle, options: dict[str, Any]) -> Plan:
+    hosts: tuple[str, ...] = options.get("hosts", ())
     return Plan(
         service=service_of(bundle, image=options["image"]),
         replicas=options["replicas"],
         cpus=options["cpus"],
         memory_bytes=options["memory"],
         port=options["port"],
-        address=options["address"],
-        hosts=options.get("hosts", ()),
+        address=options["address"] or ("0.0.0.0" if hosts else "127.0.0.1"),  # noqa: S104 - of hosts
+        hosts=hosts,
         balancer=options["balancer"],
     )

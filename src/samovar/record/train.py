@@ -1,0 +1,336 @@
+"""Run a project's training command in a clean copy, and record what went in and what came out."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from samovar.bundle.child import numeric_level
+from samovar.bundle.locking import lock_of
+from samovar.compare.runs import compare_metrics, compare_predictions
+from samovar.compare.verdict import DIFFERENT
+from samovar.core.digest import Digest
+from samovar.core.numerics import NATIVE, pinned_variables
+from samovar.core.run import FAILED, FINISHED, RunRecord
+from samovar.env.machine import machine_facts
+from samovar.errors import Refused, ScriptFailed
+from samovar.record.chunks import store_file
+from samovar.record.environments import environment_of, packages_of, wheels_in
+from samovar.record.inputs import Inputs, gather, git_state, train_section
+from samovar.record.runs import Run, new_name, store_run
+from samovar.record.seeds import find_suspects
+from samovar.record.spec import Spec
+from samovar.record.unrecorded import describe_access, unrecorded_access
+from samovar.record.workspace import Done, FailedExecution, copy_back, run_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from samovar.bundle.locking import Locked
+    from samovar.env.venv import Venv
+    from samovar.project.config import Project
+    from samovar.record.execute import Execution
+    from samovar.store.home import Home
+    from samovar.store.layout import Store
+
+    Progress = Callable[[str], None]
+    Clock = Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """How to train.
+
+    Parameters
+    ----------
+    settings : mapping of str to object
+        Parameters by dotted path.
+    name : str, optional
+        Of the run.
+    repeat : int
+        How often to run in all; more than once says whether the result is repeatable.
+    strict_numerics : bool
+        Pin what differs between processors.
+    strict : bool
+        Refuse a run that read project files which are not declared.
+    timeout_s : float, optional
+        The command is ended after so many seconds.
+    show : bool
+        Pass the command's output on.
+    """
+
+    settings: Mapping[str, Any]
+    name: str | None = None
+    repeat: int = 1
+    strict_numerics: bool = False
+    strict: bool = False
+    timeout_s: float | None = None
+    show: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What every repetition shares."""
+
+    project: Project
+    inputs: Inputs
+    locked: Locked
+    spec: Spec
+    venv: Venv
+    options: TrainOptions
+
+
+def train(
+    home: Home,
+    store: Store,
+    project: Project,
+    options: TrainOptions,
+    *,
+    clock: Clock,
+    progress: Progress,
+) -> Run:
+    """Train once, or several times, and store the run.
+
+    Parameters
+    ----------
+    project : Project
+        Has a ``[train]`` section.
+    options : TrainOptions
+        How.
+    clock : callable
+        Gives the time now, UTC, ``2026-01-31T12:00:00Z``.
+    progress : callable
+        Is told what is going on.
+
+    Returns
+    -------
+    Run
+        As stored; its metrics, predictions and outputs lie in the project too.
+
+    Raises
+    ------
+    ScriptFailed
+        Where the command fails; the failed run is stored, and nothing of the project is changed.
+    Refused
+        Where it read what is not declared, and ``strict`` was asked for.
+    """
+    train_section(project)
+    name = options.name or new_name(store, project.project.name)
+    with home.workspace() as workspace:
+        (workspace / "lock").mkdir()
+        locked = lock_of(home, project, workspace=workspace / "lock", progress=progress)
+        progress("Storing code and data")
+        inputs = gather(store, project, options.settings)
+        extra = _store_wheels(store, locked)
+        venv = environment_of(home, store, locked.lock, project.project.python, progress=progress)
+        work = _Work(
+            project=project,
+            inputs=inputs,
+            locked=locked,
+            spec=_spec(project, inputs, locked, venv, strict=options.strict_numerics),
+            venv=venv,
+            options=options,
+        )
+        started = clock()
+        try:
+            finished = _repeat(store, work, workspace, progress)
+        except FailedExecution as error:
+            record = _record(store, work, started, error.execution)
+            missed = describe_access(error.watched, work.spec, project.folder, workspace / "run-1")
+            failed = replace(record, status=FAILED, warnings=tuple(missed))
+            store_run(store, name, failed, extra=extra)
+            raise _with_hint(error, missed) from error
+        record = _finished_record(store, work, started, finished)
+        if options.strict:
+            _refuse_unrecorded(unrecorded_access(finished[0], work.spec, project.folder))
+        run = store_run(store, name, record, extra=extra)
+        copy_back(finished[0], work.spec, project.folder)
+    return run
+
+
+def _spec(project: Project, inputs: Inputs, locked: Locked, venv: Venv, *, strict: bool) -> Spec:
+    section = train_section(project)
+    level = numeric_level() if strict else NATIVE
+    env = dict(inputs.env)
+    # A pinned level overrides the caller's own variables, so they are no part of the record.
+    env.update({name: None for name in pinned_variables(level) if name in env})
+    return Spec(
+        command=section.command,
+        python=venv.interpreter.version,
+        lock=locked.lock,
+        code={file.path: file for file in inputs.code},
+        data={file.path: file for file in inputs.data},
+        params=inputs.params,
+        params_path=section.params,
+        params_env=section.params_env,
+        metrics_path=section.metrics,
+        predictions_path=section.predictions,
+        outputs=section.outputs,
+        env=env,
+        threads=None,
+        numerics=level,
+    )
+
+
+def _repeat(store: Store, work: _Work, workspace: Path, progress: Progress) -> list[Done]:
+    finished = []
+    for number in range(1, work.options.repeat + 1):
+        of = f" ({number} of {work.options.repeat})" if work.options.repeat > 1 else ""
+        progress(f"Running {work.spec.command}{of}")
+        finished.append(
+            run_spec(
+                store,
+                work.spec,
+                work.venv,
+                workspace / f"run-{number}",
+                timeout_s=work.options.timeout_s,
+                show=work.options.show and number == 1,
+            )
+        )
+    return finished
+
+
+def _record(store: Store, work: _Work, started: str, execution: Execution) -> RunRecord:
+    """Record what went in, and how the command ended."""
+    spec = work.spec
+    facts = machine_facts()
+    if spec.numerics != NATIVE:
+        facts["threads"] = 1
+    return RunRecord(
+        project=work.project.project.name,
+        command=spec.command,
+        python=spec.python,
+        lock=store.put_bytes(spec.lock.data),
+        packages=packages_of(spec.lock, work.venv.interpreter),
+        code=work.inputs.code,
+        data=work.inputs.data,
+        params=spec.params,
+        params_path=spec.params_path,
+        params_env=spec.params_env,
+        metrics_path=spec.metrics_path,
+        predictions_path=spec.predictions_path,
+        env=spec.env,
+        machine=facts,
+        numerics=spec.numerics,
+        git=git_state(store, work.project.folder),
+        stdout=store.put_bytes(execution.stdout),
+        stderr=store.put_bytes(execution.stderr),
+        started=started,
+        seconds=round(execution.seconds, 3),
+        peak_memory_bytes=execution.peak_memory_bytes,
+    )
+
+
+def _finished_record(
+    store: Store, work: _Work, started: str, finished: Sequence[Done]
+) -> RunRecord:
+    first, spec = finished[0], work.spec
+    warnings = [
+        *first.metrics.warnings,
+        *unrecorded_access(first, spec, work.project.folder),
+        *_changed_data(work, first),
+    ]
+    repeatable, noise, reasons = _repeatability(store, work, finished)
+    predictions = None
+    if spec.predictions_path is not None:
+        path = first.folder / spec.predictions_path
+        predictions = store_file(store, path, spec.predictions_path)
+    return replace(
+        _record(store, work, started, first.execution),
+        status=FINISHED,
+        metrics=first.metrics.values,
+        predictions=predictions,
+        outputs=tuple(store_file(store, first.folder / path, path) for path in spec.outputs),
+        repeatable=repeatable,
+        noise=noise,
+        warnings=(*warnings, *reasons),
+    )
+
+
+def _changed_data(work: _Work, done: Done) -> list[str]:
+    """Name data that the command wrote into, or that changed in the project while it ran."""
+    warnings = []
+    for file in work.inputs.data:
+        copy, original = done.folder / file.path, work.project.folder / file.path
+        if not copy.is_file() or _digest(copy) != file.digest:
+            warnings.append(
+                f"the command changed its data {file.path}; the record has the original"
+            )
+        if not original.is_file() or original.stat().st_size != file.size_bytes:
+            warnings.append(f"{file.path} changed in the project while the command ran")
+    return warnings
+
+
+def _digest(path: Path) -> Digest:
+    with path.open("rb") as file:
+        return Digest.of_chunks(iter(lambda: file.read(1 << 20), b""))
+
+
+def _repeatability(
+    store: Store, work: _Work, finished: Sequence[Done]
+) -> tuple[bool | None, dict[str, float], list[str]]:
+    """Say whether repetitions gave the same, how much metrics moved, and the likely reasons."""
+    if len(finished) < 2:
+        return None, {}, []
+    first = finished[0]
+    verdicts = [
+        compare_metrics(first.metrics.values, other.metrics.values).verdict
+        for other in finished[1:]
+    ]
+    verdicts += [
+        compare_predictions(first.predictions, other.predictions).verdict
+        for other in finished[1:]
+        if first.predictions is not None and other.predictions is not None
+    ]
+    noise = {}
+    for name in first.metrics.values:
+        values = [done.metrics.values.get(name) for done in finished]
+        numbers = [value for value in values if value is not None]
+        noise[name] = statistics.stdev(numbers) if len(numbers) > 1 else 0.0
+    if DIFFERENT not in verdicts:
+        return True, noise, []
+    sources = {
+        path: b"".join(_bytes(store, work, path)).decode("utf-8", "replace")
+        for path in work.spec.code
+        if path.endswith(".py")
+    }
+    suspects = find_suspects(sources, hash_seed=work.spec.env.get("PYTHONHASHSEED"))
+    return False, noise, [f"not repeatable; likely: {suspect}" for suspect in suspects]
+
+
+def _bytes(store: Store, work: _Work, path: str) -> list[bytes]:
+    from samovar.record.chunks import read_file
+
+    content = work.spec.code[path]
+    return [content] if isinstance(content, bytes) else list(read_file(store, content))
+
+
+def _store_wheels(store: Store, locked: Locked) -> list[Digest]:
+    """Keep the local packages' wheels with the run, so that it can be made again elsewhere."""
+    for wheel in locked.wheels:
+        store.put_bytes(wheel.path.read_bytes())
+    return [Digest(f"sha256:{sha256}") for _, sha256 in wheels_in(locked.lock)]
+
+
+def _refuse_unrecorded(warnings: Sequence[str]) -> None:
+    if warnings:
+        raise Refused(
+            "The command read what is not declared.",
+            why="\n".join(warnings),
+            hint="Add the files to [train] data or code, or leave --strict out.",
+            code="undeclared_read",
+        )
+
+
+def _with_hint(error: ScriptFailed, missed: Sequence[str]) -> ScriptFailed:
+    """Tell that a file was not there because nobody declared it."""
+    if not missed:
+        return error
+    return ScriptFailed(
+        error.message,
+        why="\n".join([*([error.why] if error.why else []), *missed]),
+        hint="It ran in a copy that has only what [train] code and data name; add the file there.",
+        code=error.code,
+    )
