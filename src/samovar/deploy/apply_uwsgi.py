@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from samovar.core import bundle as layout
@@ -25,15 +26,32 @@ if TYPE_CHECKING:
     from samovar.deploy.plan import Plan
 
     Progress = Callable[[str], None]
+    Prove = Callable[[str], None]
 
 _READY_WITHIN_S = 90.0
 _SHOWN_LINES = 20
 
 
-def apply(plan: Plan, bundle: Bundle, folder: Path, progress: Progress) -> list[str]:
-    """Make the environments in the folder, start the service, and give where it answers.
+def apply(
+    plan: Plan, bundle: Bundle, staged: Path, folder: Path, *, prove: Prove, progress: Progress
+) -> list[str]:
+    """Finish the staged folder, put it in the place of the one that runs, and prove it.
 
-    What is slow comes first, so that a service that runs already is away for a moment only.
+    What is slow comes first, so that a service that runs already is away for a moment only; where
+    the new one does not answer, or answers otherwise, the old one is put back and started.
+
+    Parameters
+    ----------
+    plan, bundle : Plan, Bundle
+        What is deployed.
+    staged : Path
+        Folder with everything but the environments.
+    folder : Path
+        Its place, on the same file system.
+    prove : callable
+        Is given the URL; raises where the service must not stay.
+    progress : callable
+        Is told what is going on.
 
     Raises
     ------
@@ -41,45 +59,76 @@ def apply(plan: Plan, bundle: Bundle, folder: Path, progress: Progress) -> list[
         Where NGINX is missing, the port is taken, or the service does not answer; its log is told.
     """
     _need_nginx()
-    control = folder / "service.sh"
     progress("Making the environment")
-    _make_environments(bundle, folder, progress)
-    subprocess.run([control, "stop"], check=True, stdin=subprocess.DEVNULL)
-    for name in ("venv", "uwsgi"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / f"{name}.new").rename(folder / name)
-    _need_port(plan)
-    progress("Starting uWSGI and NGINX")
-    subprocess.run([control, "start"], check=True, stdin=subprocess.DEVNULL)
+    _make_environments(bundle, staged, progress)
+    before = folder.with_name(f"{folder.name}.before")
+    was_running = _runs(folder)
+    _control(folder, "stop")
+    _need_port(plan, folder, restart=was_running)
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.exists():
+        folder.rename(before)
+    staged.rename(folder)
+    try:
+        progress("Starting uWSGI and NGINX")
+        endpoint = _start(plan, folder)
+        prove(endpoint)
+    except BaseException:
+        _control(folder, "stop")
+        if before.exists():
+            shutil.rmtree(folder)
+            before.rename(folder)
+            if was_running:
+                _bring_back(plan, folder)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
+    return [endpoint]
+
+
+def _start(plan: Plan, folder: Path) -> str:
+    _control(folder, "start")
     endpoint = f"http://{_reachable(plan.address)}:{plan.port}"
     try:
-        wait_until_answers(endpoint, within_s=_READY_WITHIN_S, alive=lambda: _runs(control))
+        wait_until_answers(endpoint, within_s=_READY_WITHIN_S, alive=lambda: _runs(folder))
     except Unavailable as error:
-        subprocess.run([control, "stop"], check=False, stdin=subprocess.DEVNULL)
         raise Unavailable(
             error.message,
             why=_last_lines(folder / "run" / "service.log"),
-            hint=f"The whole log is {folder / 'run' / 'service.log'}.",
+            hint="Its log says why.",
             code="service_failed",
         ) from error
-    return [endpoint]
+    return endpoint
+
+
+def _bring_back(plan: Plan, folder: Path) -> None:
+    """Start the old service and wait for it; the reason for going back is what gets told."""
+    with suppress(Unavailable):
+        _start(plan, folder)
+
+
+def _control(folder: Path, verb: str) -> int:
+    control = folder / "service.sh"
+    if not control.exists():
+        return 1
+    done = subprocess.run(
+        [control, verb], check=False, stdin=subprocess.DEVNULL, capture_output=True
+    )
+    return done.returncode
 
 
 def _make_environments(bundle: Bundle, folder: Path, progress: Progress) -> None:
     lock, wheels = Lock.from_bytes(bundle.lock), folder / layout.WHEELS
-    for name in ("venv.new", "uwsgi.new"):
-        shutil.rmtree(folder / name, ignore_errors=True)
     venv = make_venv(
         lock,
         find_interpreter(bundle.document.python),
-        folder / "venv.new",
+        folder / "venv",
         wheels=wheels if wheels.is_dir() else None,
         offline=is_offline(),
         progress=progress,
     )
     run_uv(
         ["pip", "install", "-q", "--no-config", "--require-hashes", "--no-deps",
-         "--python", str(venv.interpreter.path), "--target", str(folder / "uwsgi.new"),
+         "--python", str(venv.interpreter.path), "--target", str(folder / "uwsgi"),
          "-r", str(folder / "uwsgi-requirements.txt")],
         offline=is_offline(),
     )  # fmt: skip
@@ -95,12 +144,14 @@ def _need_nginx() -> None:
         )
 
 
-def _need_port(plan: Plan) -> None:
+def _need_port(plan: Plan, folder: Path, *, restart: bool) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((plan.address, plan.port))
         except OSError as error:
+            if restart:
+                _control(folder, "start")
             raise Unavailable(
                 f"{plan.address}:{plan.port} cannot be listened on.",
                 why=error.strerror,
@@ -109,9 +160,8 @@ def _need_port(plan: Plan) -> None:
             ) from error
 
 
-def _runs(control: Path) -> bool:
-    done = subprocess.run([control, "status"], check=False, capture_output=True)
-    return done.returncode == 0
+def _runs(folder: Path) -> bool:
+    return _control(folder, "status") == 0
 
 
 def _reachable(address: str) -> str:
