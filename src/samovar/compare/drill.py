@@ -108,7 +108,10 @@ class Drill:
             data = cut.compose(taken)
             return None if data is None else Mixture(taken=base, files={path: data})
 
-        ends = (frozenset(), base), (frozenset(cut.names), base | {self._factor.name})
+        ends: list[tuple[Subset, Subset]] = [
+            (frozenset(), base),
+            (frozenset(cut.names), base | {self._factor.name}),
+        ]
         known = [(part, reading) for part, whole in ends if (reading := outer.reading(whole))]
         return Instrument(
             outer.ledger,

@@ -150,10 +150,12 @@ class Search:
     def _points(self, start: Subset, pool: tuple[str, ...]) -> list[Point]:
         """Find the changes on the way from a start along a pool, and add them as culprits."""
         points: list[Point] = []
-        for point in self._halving.points(start, pool):
-            points.append(point)
-            self.found.culprits.append(point.names)
-            self.found.jumps[point.names] = (point.before, point.reading)
+        try:
+            for point in self._halving.points(start, pool):
+                points.append(point)
+                self.found.culprits.append(point.names)
+                self.found.jumps[point.names] = (point.before, point.reading)
+        finally:
             self.found.suspects = self._halving.open_names
         return points
 
