@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 WATCH: Final = Path(__file__).parent / "watch"
 LOG: Final = "SAMOVAR_WATCH_LOG"
 # What brings other code into an interpreter, or names another environment.
-_DROPPED: Final = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX")
+_DROPPED: Final = (
+    "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
