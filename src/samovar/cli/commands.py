@@ -20,6 +20,8 @@ COMMANDS: Final[dict[str, str]] = {
     "serve": "Answer HTTP requests with the model, or with the project's own application.",
     "predict": "Score a file of rows.",
     "audit": "Read a model file without loading it and say what it would run.",
+    "build": "Build a container image, without a daemon.",
+    "dockerfile": "Write an equivalent Dockerfile.",
     "inspect": "Show what a bundle is made of.",
     "list": "List the bundles in the store.",
     "tag": "Give a bundle one more name.",

@@ -1,7 +1,7 @@
 """Make a base from Debian packages: no dpkg, no root, no script run, no shell in the result.
 
 Files are taken as they lie in the packages. What packages' scripts would have made and a Python
-service needs is written here: the bundle of CA certificates, the links of merged /usr, the accounts.
+service needs is written here: the bundle of CA certificates, the links of merged /usr, accounts.
 """
 
 from __future__ import annotations

@@ -97,9 +97,7 @@ def _file(
     content = archive.extractfile(member) if member.isreg() else None
     if content is None or member.size > _MAX_BYTES:
         raise Damaged(f"The package has {member.name!r}, which is neither file nor link.")
-    return DebFile(
-        path=path, data=content.read(), executable=bool(member.mode & 0o100), link=None
-    )
+    return DebFile(path=path, data=content.read(), executable=bool(member.mode & 0o100), link=None)
 
 
 def _plain(name: str) -> str:

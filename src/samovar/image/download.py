@@ -91,9 +91,7 @@ def fetch_all(
         )
     reporter = _Reporter(len(missing), what, progress)
     with _client() as client, ThreadPoolExecutor(_AT_ONCE) as pool:
-        jobs = [
-            pool.submit(_fetch, client, file, path, reporter) for path, file in missing.items()
-        ]
+        jobs = [pool.submit(_fetch, client, file, path, reporter) for path, file in missing.items()]
         try:
             for job in jobs:
                 job.result()

@@ -9,8 +9,9 @@ VENV: Final = "opt/venv"
 PYTHON: Final = "/opt/venv/bin/python"
 RUNTIME: Final = "opt/samovar"
 """The runtime's folder, as docs/decisions/0001-rooms.md describes it."""
-START: Final = "/opt/samovar/boot/start.py"
-JOB: Final = "etc/samovar/job.json"
+START: Final = "/etc/samovar/start.json"
+"""The job that chooses numbers of threads by the container's limits and then begins `JOB`."""
+JOB: Final = "/etc/samovar/job.json"
 BUNDLE: Final = "/srv"
 PORT: Final = 5000
 USER: Final = 65532

@@ -133,9 +133,7 @@ def _verified(place: str, keyring: Path) -> str:
     """Fetch a suite's InRelease and give the text that is signed, and nothing else of it."""
     data = get_bytes([f"{place}/InRelease"], f"InRelease of {place}", limit=_RELEASE_BYTES)
     if not keyring.is_file():
-        raise Unavailable(
-            f"There is no keyring {keyring}.", hint="Install debian-archive-keyring."
-        )
+        raise Unavailable(f"There is no keyring {keyring}.", hint="Install debian-archive-keyring.")
     with tempfile.TemporaryDirectory() as folder:
         signed, plain = Path(folder, "InRelease"), Path(folder, "Release")
         signed.write_bytes(data)
@@ -203,7 +201,9 @@ def _closure(known: dict[str, _Stanza], seeds: list[str]) -> set[str]:
             )
         found.add(name)
         fields = known[name].fields
-        for clause in re.split(r",\s*", f"{fields.get('Pre-Depends', '')}, {fields.get('Depends', '')}"):
+        for clause in re.split(
+            r",\s*", f"{fields.get('Pre-Depends', '')}, {fields.get('Depends', '')}"
+        ):
             names = [re.split(r"[\s:(]", option.strip())[0] for option in clause.split("|")]
             names = [option for option in names if option]
             if not names or any(option in found or option in NOT_NEEDED for option in names):

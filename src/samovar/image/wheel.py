@@ -24,7 +24,7 @@ from samovar.core.canonical import canonical_json
 from samovar.core.tar import TarMember
 from samovar.errors import Refused
 from samovar.image.layer import DeflatedMember
-from samovar.image.paths import PYTHON, VENV, site_packages
+from samovar.image.paths import PYTHON, RUNTIME, VENV, site_packages
 from samovar.image.zip_members import ZipMember, read_members
 
 if TYPE_CHECKING:
@@ -63,15 +63,44 @@ class WheelSource:
     direct_url: Mapping[str, object] | None = None
 
 
-def wheel_members(wheel: WheelSource, minor: str) -> list[TarMember]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheme:
+    """Where the parts of wheels go.
+
+    Parameters
+    ----------
+    site : str
+        Folder of the packages, from the image's root.
+    prefix : str
+        Folder of everything else; scripts go into its ``bin``.
+    minor : str
+        Version of Python, ``3.11``.
+    """
+
+    site: str
+    prefix: str
+    minor: str
+
+    @classmethod
+    def environment(cls, minor: str) -> Scheme:
+        """Give that of the model's virtual environment."""
+        return cls(site=site_packages(minor), prefix=VENV, minor=minor)
+
+    @classmethod
+    def runtime(cls, minor: str) -> Scheme:
+        """Give that of the runtime's folder, flat as ``pip install --target`` makes it."""
+        return cls(site=RUNTIME, prefix=RUNTIME, minor=minor)
+
+
+def wheel_members(wheel: WheelSource, scheme: Scheme) -> list[TarMember]:
     """Give the files that installing a wheel makes.
 
     Parameters
     ----------
     wheel : WheelSource
         The wheel.
-    minor : str
-        Version of the image's Python, ``3.11``.
+    scheme : Scheme
+        Where its parts go.
 
     Returns
     -------
@@ -88,7 +117,7 @@ def wheel_members(wheel: WheelSource, minor: str) -> list[TarMember]:
     found = {member.path: member for member in read_members(wheel.path)}
     info = _dist_info(wheel, found)
     recorded = _recorded(found[f"{info}/RECORD"]) if f"{info}/RECORD" in found else {}
-    site = site_packages(minor)
+    site = scheme.site
     made: dict[str, TarMember] = {}
     hashes: dict[str, tuple[bytes, int]] = {}
 
@@ -101,17 +130,17 @@ def wheel_members(wheel: WheelSource, minor: str) -> list[TarMember]:
     for path, member in found.items():
         if path.endswith(".pyc") or path in {f"{info}/{name}" for name in _RECORD_FILES}:
             continue
-        target, is_script = _target(wheel, path, minor)
+        target, is_script = _target(wheel, path, scheme)
         add(*_installed(member, target, recorded.get(path), is_script=is_script))
     for name, text in _scripts(wheel, found.get(f"{info}/entry_points.txt")).items():
-        target = f"{VENV}/bin/{name}"
+        target = f"{scheme.prefix}/bin/{name}"
         if target not in made:
             add(*_written(target, text.encode(), executable=True))
     add(*_written(f"{site}/{info}/INSTALLER", b"samovar\n"))
     if wheel.direct_url is not None:
         add(*_written(f"{site}/{info}/direct_url.json", canonical_json(dict(wheel.direct_url))))
     record = f"{site}/{info}/RECORD"
-    made[record] = TarMember(path=record, data=_record(hashes, site, f"{info}/RECORD"))
+    made[record] = TarMember(path=record, data=_record(hashes, scheme, f"{info}/RECORD"))
     return list(made.values())
 
 
@@ -130,22 +159,22 @@ def _dist_info(wheel: WheelSource, found: Mapping[str, ZipMember]) -> str:
     return info
 
 
-def _target(wheel: WheelSource, path: str, minor: str) -> tuple[str, bool]:
+def _target(wheel: WheelSource, path: str, scheme: Scheme) -> tuple[str, bool]:
     """Say where a member goes, and whether it is a script whose first line is rewritten."""
     top, _, rest = path.partition("/")
     if not top.endswith(".data") or not rest:
-        return f"{site_packages(minor)}/{path}", False
-    scheme, _, below = rest.partition("/")
+        return f"{scheme.site}/{path}", False
+    kind, _, below = rest.partition("/")
     folders = {
-        "purelib": site_packages(minor),
-        "platlib": site_packages(minor),
-        "scripts": f"{VENV}/bin",
-        "data": VENV,
-        "headers": f"{VENV}/include/site/python{minor}/{wheel.name}",
+        "purelib": scheme.site,
+        "platlib": scheme.site,
+        "scripts": f"{scheme.prefix}/bin",
+        "data": scheme.prefix,
+        "headers": f"{scheme.prefix}/include/site/python{scheme.minor}/{wheel.name}",
     }
-    if scheme not in folders or not below:
+    if kind not in folders or not below:
         raise _refuse(wheel, f"{path!r} belongs to no known scheme")
-    return f"{folders[scheme]}/{below}", scheme == "scripts"
+    return f"{folders[kind]}/{below}", kind == "scripts"
 
 
 def _installed(
@@ -192,17 +221,17 @@ def _recorded(member: ZipMember) -> dict[str, bytes]:
     return found
 
 
-def _record(hashes: Mapping[str, tuple[bytes, int]], site: str, own: str) -> bytes:
+def _record(hashes: Mapping[str, tuple[bytes, int]], scheme: Scheme, own: str) -> bytes:
     """Write RECORD: paths relative to site-packages, digests, sizes; itself last and without."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    up = "/".join([".."] * (site.count("/") - VENV.count("/")))
+    up = "../" * (scheme.site.count("/") - scheme.prefix.count("/"))
     for path in sorted(hashes):
         digest, size = hashes[path]
-        if path.startswith(f"{site}/"):
-            shown = path.removeprefix(f"{site}/")
+        if path.startswith(f"{scheme.site}/"):
+            shown = path.removeprefix(f"{scheme.site}/")
         else:
-            shown = f"{up}/{path.removeprefix(f'{VENV}/')}"
+            shown = up + path.removeprefix(f"{scheme.prefix}/")
         encoded = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         writer.writerow([shown, f"sha256={encoded}", size])
     writer.writerow([own, "", ""])

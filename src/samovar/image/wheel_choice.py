@@ -145,9 +145,7 @@ def _tags(name: str) -> frozenset[Tag]:
         return frozenset()
 
 
-def _no_wheel(
-    missing: list[LockedPackage], platform: str, minor: str, libc: Libc
-) -> Unavailable:
+def _no_wheel(missing: list[LockedPackage], platform: str, minor: str, libc: Libc) -> Unavailable:
     lines = []
     for package in missing:
         places = sorted({tag.platform for file in package.wheels for tag in _tags(file.name)})

@@ -81,7 +81,7 @@ def inflate(
         inflater = zlib_ng.decompressobj(-15)
         try:
             content = inflater.decompress(raw, size_bytes + 1)
-        except zlib_ng.error as error:
+        except zlib_ng.error as error:  # type: ignore[misc]  # its stub calls it a value
             raise Damaged(f"{name!r} in the archive is damaged.", why=str(error)) from error
         if not inflater.eof or inflater.unused_data:
             raise Damaged(f"{name!r} in the archive is longer or shorter than declared.")
@@ -150,7 +150,11 @@ def _member(archive: str, data: memoryview, info: zipfile.ZipInfo) -> ZipMember:
     content = name_start + fields[9] + fields[10]
     # Readers that trust the one or the other header would see different files.
     local_name = bytes(data[name_start : name_start + fields[9]])
-    if fields[0] != b"PK\x03\x04" or local_name != _encoded(info) or fields[3] != info.compress_type:
+    if (
+        fields[0] != b"PK\x03\x04"
+        or local_name != _encoded(info)
+        or fields[3] != info.compress_type
+    ):
         raise Damaged(f"{archive} says two things of {info.filename!r}.")
     if content + info.compress_size > len(data):
         raise Damaged(f"{archive} ends within {info.filename!r}.")

@@ -34,6 +34,10 @@ def main(job_file: str) -> int:
         from samovar.runtime.serve import serve
 
         return serve(job)
+    if job.verb == "start":
+        from samovar.runtime.start import start
+
+        return start(job)
     return _answer(job)
 
 

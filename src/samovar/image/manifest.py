@@ -1,0 +1,157 @@
+"""From layers to an image, and from images and their bundle to one index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from samovar.core import media_types
+from samovar.core.canonical import canonical_json
+from samovar.core.descriptor import Descriptor, Platform
+from samovar.core.manifest import Index, Manifest
+from samovar.core.tar import TarMember
+from samovar.image.config import Described, image_config
+from samovar.image.layer import Layer, store_layer
+from samovar.image.paths import BUNDLE, JOB, PORT, START, VENV
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from samovar.bundle.opened import Bundle
+    from samovar.core.digest import Digest
+    from samovar.env.lock import LockedPackage
+    from samovar.image.base import Base
+    from samovar.store.layout import Store
+
+_NO_PLATFORM: Final = Platform(os="unknown", architecture="unknown")
+"""What engines pass over when they choose an image; a missing platform some take for their own."""
+_MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+_MAX_QUEUE: Final = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image for one platform, in the store.
+
+    Parameters
+    ----------
+    descriptor : Descriptor
+        Of its manifest, with the platform.
+    config_digest : Digest
+        Its ID.
+    layers : tuple of Layer
+        Lowest first.
+    """
+
+    descriptor: Descriptor
+    config_digest: Digest
+    layers: tuple[Layer, ...]
+
+
+def bundle_layers(bundle: Bundle) -> list[Layer]:
+    """Give the bundle's own blobs as layers: they are the very same blobs."""
+    titles = {
+        media_types.MODEL_WEIGHT_TAR: "model",
+        media_types.MODEL_CODE_TAR: "code",
+        media_types.MODEL_WEIGHT_CONFIG_TAR: "description and lock",
+        media_types.MODEL_DATASET_TAR: "receipt",
+    }
+    return [
+        Layer(
+            descriptor=Descriptor(
+                media_type=media_types.OCI_LAYER_TAR,
+                digest=blob.digest,
+                size_bytes=blob.size_bytes,
+            ),
+            diff_id=blob.digest,
+            what=titles.get(blob.media_type, "bundle"),
+        )
+        for blob in bundle.manifest.layers
+    ]
+
+
+def start_layer(
+    store: Store, bundle: Bundle, base: Base, packages: Sequence[LockedPackage]
+) -> Layer:
+    """Write the layer that joins the others: the virtual environment's frame, and what to start."""
+    wanted = {
+        "python": base.minor,
+        "packages": [{"name": found.name, "version": found.version} for found in packages],
+    }
+    serve = {
+        "verb": "serve",
+        "bundle": BUNDLE,
+        "wanted": wanted,
+        "name": bundle.document.name,
+        "digest": str(bundle.digest),
+        "app": None,
+        "host": "0.0.0.0",  # noqa: S104 - a container's network is its own
+        "port": PORT,
+        "workers": None,
+        "max_body_bytes": _MAX_BODY_BYTES,
+        "max_queue": _MAX_QUEUE,
+        "ready": "text",
+    }
+    start = {"verb": "start", "bundle": BUNDLE, "numerics": bundle.receipt.numerics, "then": JOB}
+    home, _, program = base.python.rpartition("/")
+    frame = (
+        f"home = {home}\ninclude-system-site-packages = false\nversion = {base.minor}\n"
+        f"executable = {base.python}\n"
+    )
+    members = [
+        TarMember(path=JOB.lstrip("/"), data=canonical_json(serve)),
+        TarMember(path=START.lstrip("/"), data=canonical_json(start)),
+        TarMember(path=f"{VENV}/pyvenv.cfg", data=frame.encode()),
+        TarMember(path=f"{VENV}/bin/python", link=base.python),
+        TarMember(path=f"{VENV}/bin/python3", link="python"),
+    ]
+    if program not in {"python", "python3"}:
+        members.append(TarMember(path=f"{VENV}/bin/{program}", link="python"))
+    return store_layer(store, members, "environment and what to start")
+
+
+def store_image(
+    store: Store, *, base: Base, platform: str, layers: Sequence[Layer], described: Described
+) -> Image:
+    """Write an image's configuration and manifest."""
+    config = image_config(base=base, platform=platform, layers=layers, described=described)
+    config_digest = store.put_bytes(config)
+    stored = store.put_document(
+        Manifest(
+            config=Descriptor(
+                media_type=media_types.OCI_CONFIG, digest=config_digest, size_bytes=len(config)
+            ),
+            layers=tuple(layer.descriptor for layer in layers),
+            annotations=described.annotations,
+        )
+    )
+    operating_system, _, architecture = platform.partition("/")
+    return Image(
+        descriptor=Descriptor(
+            media_type=stored.media_type,
+            digest=stored.digest,
+            size_bytes=stored.size_bytes,
+            platform=Platform(os=operating_system, architecture=architecture),
+        ),
+        config_digest=config_digest,
+        layers=tuple(layers),
+    )
+
+
+def store_index(
+    store: Store, bundle: Bundle, images: Sequence[Image], described: Described
+) -> Descriptor:
+    """Write the index that lists an image for each platform, and the bundle."""
+    listed = Descriptor(
+        media_type=bundle.descriptor.media_type,
+        digest=bundle.descriptor.digest,
+        size_bytes=bundle.descriptor.size_bytes,
+        artifact_type=media_types.MODEL_MANIFEST,
+        platform=_NO_PLATFORM,
+    )
+    return store.put_document(
+        Index(
+            manifests=(*(image.descriptor for image in images), listed),
+            annotations=described.annotations,
+        )
+    )

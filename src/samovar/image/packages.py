@@ -1,0 +1,239 @@
+"""The layers of packages: the model's own, and the runtime's behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import samovar
+from samovar.core import bundle as bundle_layout
+from samovar.core.digest import Digest
+from samovar.core.tar import TarMember
+from samovar.env.lock import Lock
+from samovar.env.runtime_folder import code_files
+from samovar.env.uv import run_uv
+from samovar.errors import Damaged
+from samovar.image.download import Download, fetch_all
+from samovar.image.layer import Layer, store_layer
+from samovar.image.layer_cache import cached_layer
+from samovar.image.paths import BUNDLE, RUNTIME
+from samovar.image.plan import Sized, plan_packages
+from samovar.image.wheel import Scheme, WheelSource, wheel_members
+from samovar.image.wheel_choice import ChosenWheel, choose_wheels
+from samovar.store.atomic import write_file
+from samovar.store.home import is_offline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor, Future
+
+    from samovar.image.base import Base
+    from samovar.store.home import Home
+    from samovar.store.layout import Store
+
+    Progress = Callable[[str], None]
+
+_SOURCE: Final = Path(samovar.__file__).parent
+_REQUIREMENTS: Final = _SOURCE / "runtime" / "requirements.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheels:
+    """Wheels for one platform, chosen and not yet fetched.
+
+    Parameters
+    ----------
+    chosen : tuple of ChosenWheel
+        One for each package.
+    travelling : Path, optional
+        Folder of those that travel with the bundle.
+    scheme : Scheme
+        Where they go.
+    """
+
+    chosen: tuple[ChosenWheel, ...]
+    travelling: Path | None
+    scheme: Scheme
+
+    def fetch(self, home: Home, progress: Progress) -> dict[str, WheelSource]:
+        """Bring them here and give them by the name of the distribution.
+
+        Raises
+        ------
+        Damaged
+            Where a wheel is not what the lock says.
+        """
+        remote = [wheel for wheel in self.chosen if wheel.file.path is None]
+        paths = fetch_all(
+            home.cache("wheels"),
+            [
+                Download(
+                    name=wheel.file.name,
+                    urls=(wheel.file.url,) if wheel.file.url else (),
+                    sha256=wheel.file.sha256,
+                    size_bytes=wheel.file.size_bytes,
+                )
+                for wheel in remote
+            ],
+            what="wheels",
+            progress=progress,
+        )
+        found = {wheel.package.name: path for wheel, path in zip(remote, paths, strict=True)}
+        for wheel in self.chosen:
+            if wheel.file.path is not None:
+                found[wheel.package.name] = self._travelling(wheel)
+        return {
+            wheel.package.name: WheelSource(
+                path=found[wheel.package.name],
+                name=wheel.package.name,
+                version=wheel.package.version,
+                direct_url=direct_url(wheel),
+            )
+            for wheel in self.chosen
+        }
+
+    def _travelling(self, wheel: ChosenWheel) -> Path:
+        path = (self.travelling or Path()) / wheel.file.name
+        if self.travelling is None or not path.is_file():
+            raise Damaged(f"The bundle has no {wheel.file.name}, which its lock names.")
+        if Digest.of(path.read_bytes()).hex != wheel.file.sha256:
+            raise Damaged(f"The bundle's {wheel.file.name} is not what its lock says.")
+        return path
+
+
+def direct_url(wheel: ChosenWheel) -> dict[str, Any] | None:
+    """Give what PEP 610 has recorded of a wheel: nothing where it came from an index."""
+    if not wheel.file.direct:
+        return None
+    url = wheel.file.url or f"file://{BUNDLE}/{bundle_layout.WHEELS}/{wheel.file.name}"
+    return {"url": url, "archive_info": {"hashes": {"sha256": wheel.file.sha256}}}
+
+
+def package_layers(
+    home: Home, store: Store, wheels: Wheels, pool: Executor, progress: Progress
+) -> list[Future[tuple[Layer, bool]]]:
+    """Begin the layers of the model's packages, in the order of the plan."""
+    by_name = {wheel.package.name: wheel for wheel in wheels.chosen}
+    sized = [
+        Sized(
+            name=wheel.package.name,
+            version=wheel.package.version,
+            size_bytes=wheel.file.size_bytes or 0,
+        )
+        for wheel in wheels.chosen
+    ]
+    return [
+        pool.submit(
+            _wheel_layer,
+            home,
+            store,
+            Wheels(
+                chosen=tuple(by_name[name] for name in group.names),
+                travelling=wheels.travelling,
+                scheme=wheels.scheme,
+            ),
+            group.what,
+            progress,
+        )
+        for group in plan_packages(sized)
+    ]
+
+
+def _wheel_layer(
+    home: Home, store: Store, wheels: Wheels, what: str, progress: Progress
+) -> tuple[Layer, bool]:
+    def make() -> Layer:
+        sources = wheels.fetch(home, progress)
+        members: dict[str, TarMember] = {}
+        for source in sources.values():
+            for member in wheel_members(source, wheels.scheme):
+                # Two distributions may bring the same file (namespace packages of old); as with
+                # pip the last one stands.
+                members[member.path] = member
+        return store_layer(store, members.values(), what)
+
+    return cached_layer(home, store, _key(wheels), make)
+
+
+def _key(wheels: Wheels) -> dict[str, Any]:
+    return {
+        "kind": "wheels",
+        "site": wheels.scheme.site,
+        "python": wheels.scheme.minor,
+        "wheels": [[wheel.file.sha256, direct_url(wheel)] for wheel in wheels.chosen],
+    }
+
+
+def choose_for_base(lock: Lock, base: Base, platform: str, travelling: Path | None) -> Wheels:
+    """Choose the model's wheels for a base."""
+    return Wheels(
+        chosen=choose_wheels(lock, platform=platform, minor=base.minor, libc=base.libc),
+        travelling=travelling,
+        scheme=Scheme.environment(base.minor),
+    )
+
+
+def choose_runtime(home: Home, base: Base, platform: str) -> Wheels:
+    """Choose the wheels of the runtime's own pinned packages for a base."""
+    lock = _runtime_lock(home, base.minor)
+    chosen = choose_wheels(lock, platform=platform, minor=base.minor, libc=base.libc)
+    pinned = _REQUIREMENTS.read_text(encoding="utf-8")
+    for wheel in chosen:
+        if wheel.file.sha256 not in pinned:
+            raise Damaged(
+                f"The index offers {wheel.file.name} with another digest than samovar pins.",
+                hint="Do not use this index.",
+                code="hash_mismatch",
+            )
+    return Wheels(chosen=chosen, travelling=None, scheme=Scheme.runtime(base.minor))
+
+
+def runtime_layers(
+    home: Home, store: Store, wheels: Wheels, pool: Executor, progress: Progress
+) -> list[Future[tuple[Layer, bool]]]:
+    """Begin the runtime's layers: its packages, then samovar's own code."""
+    what = ", ".join(f"{wheel.package.name} {wheel.package.version}" for wheel in wheels.chosen)
+    return [
+        pool.submit(_wheel_layer, home, store, wheels, f"runtime: {what}", progress),
+        pool.submit(_code_layer, home, store),
+    ]
+
+
+def _code_layer(home: Home, store: Store) -> tuple[Layer, bool]:
+    members = code_members()
+    key = {
+        "kind": "runtime code",
+        "files": [[member.path, str(Digest.of(member.data))] for member in members],
+    }
+    what = f"runtime: samovar {samovar.__version__}"
+    return cached_layer(home, store, key, lambda: store_layer(store, members, what))
+
+
+def code_members() -> list[TarMember]:
+    """Give samovar's own files that run in an image."""
+    members = [
+        TarMember(
+            path=f"{RUNTIME}/samovar/{path.relative_to(_SOURCE).as_posix()}", data=path.read_bytes()
+        )
+        for path in code_files()
+    ]
+    boot = (_SOURCE / "runtime" / "boot.py").read_bytes()
+    return [*members, TarMember(path=f"{RUNTIME}/boot/boot.py", data=boot)]
+
+
+def _runtime_lock(home: Home, minor: str) -> Lock:
+    """Find where the pinned packages are to be had; the index is the user's own."""
+    key = Digest.of(_REQUIREMENTS.read_bytes() + minor.encode()).hex
+    path = home.cache("image") / f"runtime-{key}.toml"
+    if not path.exists():
+        with home.workspace() as workspace:
+            output = workspace / "pylock.toml"
+            run_uv(
+                ["pip", "compile", "--universal", "--no-deps", "--no-header", "--no-config", "-q",
+                 "--format", "pylock.toml", "--python-version", minor, str(_REQUIREMENTS),
+                 "-o", str(output)],
+                offline=is_offline(),
+            )  # fmt: skip
+            write_file(path, output.read_bytes())
+    return Lock.from_bytes(path.read_bytes())
