@@ -51,7 +51,12 @@ BARE = RunRecord(
 
 @pytest.mark.parametrize(
     "record",
-    [FULL, BARE, replace(BARE, status=FAILED), replace(BARE, git=GitState(commit="1", dirty=False))],
+    [
+        FULL,
+        BARE,
+        replace(BARE, status=FAILED),
+        replace(BARE, git=GitState(commit="1", dirty=False)),
+    ],
 )
 def test_a_record_survives_being_stored(record: RunRecord) -> None:
     assert RunRecord.from_json(record.to_json()) == record
