@@ -17,7 +17,7 @@ from samovar.registry import problems
 from samovar.registry.auth import Authorizer, Scopes
 from samovar.registry.endpoint import is_loopback
 from samovar.registry.patience import Backoff
-from samovar.registry.trust import tls_context
+from samovar.registry.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,7 +84,7 @@ class Transport:
         self._keys = Authorizer(endpoint, self._token, plain_http=options.plain_http)
         timeout = httpx.Timeout(options.timeout_s, connect=min(10.0, options.timeout_s))
         self._client = httpx.Client(
-            verify=tls_context(),
+            verify=Trust.client(),
             timeout=timeout,
             follow_redirects=False,
             headers={"User-Agent": f"samovar/{__version__}", "Accept-Encoding": "identity"},

@@ -134,7 +134,8 @@ class _Upload:
                     continue
                 attempts.pause_after(failure)
                 if place is not None:
-                    place, before, offset = *self._where(place), offset
+                    before = offset
+                    place, offset = self._where(place)
                     if offset > before:
                         attempts.progressed()
             else:
