@@ -15,7 +15,8 @@ from samovar.cli.opening import familiar, new_name
 from samovar.cli.sizes import human_size
 from samovar.core.reference import Reference
 from samovar.errors import UserError
-from samovar.image.build import DEFAULT_BASE, Built, Options, build_image, result_json
+from samovar.image.base_lock import DEBIAN
+from samovar.image.build import Options, build_image
 from samovar.store.home import Home
 from samovar.store.layout import Store
 
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from samovar.cli.render import Screen
+    from samovar.image.made import Built
 
 
 @click.command()
 @click.argument("target", required=False)
 @click.option(
     "--base",
-    default=DEFAULT_BASE,
+    default=DEBIAN,
     show_default=True,
     metavar="debian|REF|FILE.lock",
     help="What the image stands on: Debian's packages, or any image by its reference.",
@@ -57,7 +59,16 @@ if TYPE_CHECKING:
 )
 @click.option("--load", "load", is_flag=True, help="Also hand it to the Docker engine.")
 @click.pass_obj
-def command(screen: Screen, target: str | None, tag: str | None, **options: Any) -> int:
+def command(
+    screen: Screen,
+    target: str | None,
+    base: str,
+    platforms: tuple[str, ...],
+    tag: str | None,
+    output: Path | None,
+    archive: str,
+    load: bool,
+) -> int:
     """Build an image from a bundle, without a daemon; the same bundle gives the same digest."""
     started = time.monotonic()
     named = None if tag is None else new_name(tag)
@@ -70,22 +81,22 @@ def command(screen: Screen, target: str | None, tag: str | None, **options: Any)
             home,
             store,
             bundle,
-            Options(base=options["base"], platforms=options["platforms"]),
+            Options(base=base, platforms=platforms),
             names=() if name is None else (name,),
             progress=progress,
         )
         shown = name or Reference.parse(bundle.document.name)
-        if options["output"] is not None:
-            progress(f"Writing {options['output']}")
-            _write(store, built, shown, options["output"], options["archive"])
-        if options["load"]:
+        if output is not None:
+            progress(f"Writing {output}")
+            _write(store, built, shown, output, archive)
+        if load:
             from samovar.image.engine import load_image
 
             progress("Loading it into the Docker engine")
             load_image(store, built.image, shown)
     reference = str(name) if name is not None else str(built.index.digest)
-    document = result_json(familiar(reference), built, time.monotonic() - started)
-    screen.result(document, lambda console: _people(console, document, loaded=options["load"]))
+    document = built.to_json(familiar(reference), time.monotonic() - started)
+    screen.result(document, lambda console: _people(console, document, loaded=load))
     return exit_codes.DONE
 
 

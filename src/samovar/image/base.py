@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from samovar.core.digest import Digest
     from samovar.image.base_lock import BaseLock
-    from samovar.image.layer import Layer
-    from samovar.image.wheel_choice import Libc
+    from samovar.image.made import Layer
+    from samovar.image.platform import Libc
     from samovar.store.home import Home
     from samovar.store.layout import Store
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from samovar.core.reference import Reference
 from samovar.errors import EnvironmentMismatch, UserError
 from samovar.image.base import Base, debian_base
 from samovar.image.base_image import image_base
-from samovar.image.base_lock import BaseLock, known_base
+from samovar.image.base_lock import lock_of_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +16,6 @@ if TYPE_CHECKING:
     from samovar.store.layout import Store
 
     Progress = Callable[[str], None]
-
-DEBIAN: Final = "debian"
-_LOCK_SUFFIX: Final = ".lock"
 
 
 def choose_base(
@@ -60,23 +55,3 @@ def choose_base(
             code="unknown_platform",
         )
     return debian_base(home, store, lock, platform, progress)
-
-
-def lock_of_base(text: str, python: str) -> BaseLock | None:
-    """Give the ``base.lock`` that ``--base`` means, or None where it means an image."""
-    if text == DEBIAN:
-        return known_base(python)
-    if text.endswith(_LOCK_SUFFIX) and Path(text).is_file():
-        return BaseLock.from_text(Path(text).read_bytes(), where=text)
-    return None
-
-
-def pinned_base(text: str, python: str) -> str | None:
-    """Name what ``--base`` means where it can only mean one thing; None for a tag, which moves."""
-    lock = lock_of_base(text, python)
-    if lock is not None:
-        return str(lock.digest)
-    if Path(text).exists():
-        return None
-    digest = Reference.parse(text).digest
-    return None if digest is None else str(digest)

@@ -18,8 +18,8 @@ from samovar.core.manifest import Index, Manifest
 from samovar.core.reference import Reference
 from samovar.errors import Damaged, EnvironmentMismatch, UserError
 from samovar.image.base import Base
-from samovar.image.layer import Layer
-from samovar.image.wheel_choice import Libc
+from samovar.image.made import Layer
+from samovar.image.platform import Libc
 from samovar.store.atomic import write_file
 
 if TYPE_CHECKING:

@@ -9,15 +9,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any, Final
 
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
+from samovar.core.reference import Reference
 from samovar.errors import InvalidRequirements, Unavailable
-from samovar.image.wheel_choice import Libc
+from samovar.image.platform import Libc
 
 VERSION: Final = 1
+DEBIAN: Final = "debian"
+"""What ``--base`` is without being told."""
 _SUFFIX: Final = ".base.lock"
+_LOCK_SUFFIX: Final = ".lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +179,26 @@ def known_base(python: str) -> BaseLock:
             code="no_base",
         )
     return BaseLock.from_text(file.read_text(encoding="utf-8"), where=file.name)
+
+
+def lock_of_base(text: str, python: str) -> BaseLock | None:
+    """Give the ``base.lock`` that ``--base`` means, or None where it means an image."""
+    if text == DEBIAN:
+        return known_base(python)
+    if text.endswith(_LOCK_SUFFIX) and Path(text).is_file():
+        return BaseLock.from_text(Path(text).read_bytes(), where=text)
+    return None
+
+
+def pinned_base(text: str, python: str) -> str | None:
+    """Name what ``--base`` means where it can only mean one thing; None for a tag, which moves."""
+    lock = lock_of_base(text, python)
+    if lock is not None:
+        return str(lock.digest)
+    if Path(text).exists():
+        return None
+    digest = Reference.parse(text).digest
+    return None if digest is None else str(digest)
 
 
 def _package(document: Any) -> LockedDeb:

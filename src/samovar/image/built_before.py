@@ -15,16 +15,15 @@ from samovar.core.descriptor import Descriptor
 from samovar.core.digest import Digest
 from samovar.env.runtime_folder import code_files
 from samovar.errors import SamovarError
-from samovar.image.base_choice import pinned_base
+from samovar.image.base_lock import pinned_base
 from samovar.image.config import created_time
-from samovar.image.layer import Layer
-from samovar.image.manifest import Image
+from samovar.image.made import Image, Layer
 from samovar.store.atomic import write_file
 from samovar.store.reach import walk
 
 if TYPE_CHECKING:
     from samovar.bundle.opened import Bundle
-    from samovar.image.build import Built
+    from samovar.image.made import Built
     from samovar.store.home import Home
     from samovar.store.layout import Store
 
@@ -52,7 +51,7 @@ def inputs_of(bundle: Bundle, base: str, platforms: tuple[str, ...]) -> Digest |
 
 def find_built(home: Home, store: Store, inputs: Digest | None) -> Built | None:
     """Give the image that these inputs gave before, if every blob of it is still there."""
-    from samovar.image.build import Built
+    from samovar.image.made import Built
 
     if inputs is None:
         return None

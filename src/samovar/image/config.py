@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from samovar.bundle.opened import Bundle
     from samovar.image.base import Base
-    from samovar.image.layer import Layer
+    from samovar.image.made import Layer
 
 ENTRYPOINT: Final = (PYTHON, "-X", "utf8", "-s", f"/{RUNTIME}/boot/boot.py", START)
 _PATH: Final = f"/{VENV}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from samovar.core.digest import Digest
     from samovar.core.reference import Reference
-    from samovar.image.manifest import Image
+    from samovar.image.made import Image
     from samovar.store.layout import Store
 
 _BUFFER: Final = 1024 * 1024

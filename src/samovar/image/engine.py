@@ -12,7 +12,6 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from samovar.core.digest import Digest
 from samovar.errors import SamovarError, Unavailable
 from samovar.image.config import BUNDLE_DIGEST
 from samovar.image.docker_archive import docker_name, load_answer, write_archive
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from samovar.core.digest import Digest
     from samovar.core.reference import Reference
-    from samovar.image.manifest import Image
+    from samovar.image.made import Image
     from samovar.store.layout import Store
 
 _DEFAULT: Final = "unix:///var/run/docker.sock"

@@ -27,7 +27,7 @@ from samovar.store.atomic import write_file
 if TYPE_CHECKING:
     from samovar.bundle.opened import Bundle
     from samovar.image.base import Base
-    from samovar.image.manifest import Image
+    from samovar.image.made import Image
     from samovar.image.packages import Wheels
     from samovar.store.home import Home
     from samovar.store.layout import Store

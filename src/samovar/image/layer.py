@@ -15,13 +15,14 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from samovar.core import media_types
 from samovar.core.descriptor import Descriptor
 from samovar.core.digest import Digest
 from samovar.core.tar import TarMember, ending, header, padding, with_parents
 from samovar.errors import Refused
+from samovar.image.made import Layer
 from samovar.image.zip_members import inflate
 
 if TYPE_CHECKING:
@@ -69,48 +70,6 @@ class DeflatedMember(TarMember):
                 code="hostile_wheel",
             )
         return content
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """A layer of an image.
-
-    Parameters
-    ----------
-    descriptor : Descriptor
-        Of its bytes as stored and sent.
-    diff_id : Digest
-        Of the uncompressed tar file.
-    what : str
-        What it holds, for people.
-    """
-
-    descriptor: Descriptor
-    diff_id: Digest
-    what: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the stored form."""
-        return {
-            "descriptor": self.descriptor.to_json(),
-            "diff_id": str(self.diff_id),
-            "what": self.what,
-        }
-
-    @classmethod
-    def from_json(cls, document: Any) -> Layer:
-        """Read the stored form.
-
-        Raises
-        ------
-        Damaged, InvalidReference, KeyError
-            Where it is none.
-        """
-        return cls(
-            descriptor=Descriptor.from_json(document["descriptor"]),
-            diff_id=Digest.parse(document["diff_id"]),
-            what=str(document["what"]),
-        )
 
 
 def store_layer(store: Store, members: Iterable[TarMember], what: str) -> Layer:

@@ -13,7 +13,7 @@ from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
 from samovar.errors import SamovarError
 from samovar.image import layer as layers
-from samovar.image.layer import Layer
+from samovar.image.made import Layer
 from samovar.store.atomic import write_file
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from samovar.core import media_types
@@ -11,14 +10,14 @@ from samovar.core.descriptor import Descriptor, Platform
 from samovar.core.manifest import Index, Manifest
 from samovar.core.tar import TarMember
 from samovar.image.config import Described, image_config
-from samovar.image.layer import Layer, store_layer
+from samovar.image.layer import store_layer
+from samovar.image.made import Image, Layer
 from samovar.image.paths import BUNDLE, JOB, PORT, START, VENV
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from samovar.bundle.opened import Bundle
-    from samovar.core.digest import Digest
     from samovar.env.lock import LockedPackage
     from samovar.image.base import Base
     from samovar.store.layout import Store
@@ -27,25 +26,6 @@ _NO_PLATFORM: Final = Platform(os="unknown", architecture="unknown")
 """What engines pass over when they choose an image; a missing platform some take for their own."""
 _MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 _MAX_QUEUE: Final = 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
-    """An image for one platform, in the store.
-
-    Parameters
-    ----------
-    descriptor : Descriptor
-        Of its manifest, with the platform.
-    config_digest : Digest
-        Its ID.
-    layers : tuple of Layer
-        Lowest first.
-    """
-
-    descriptor: Descriptor
-    config_digest: Digest
-    layers: tuple[Layer, ...]
 
 
 def bundle_layers(bundle: Bundle) -> list[Layer]:

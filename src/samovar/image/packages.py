@@ -15,7 +15,7 @@ from samovar.env.runtime_folder import code_files
 from samovar.env.uv import run_uv
 from samovar.errors import Damaged
 from samovar.image.download import Download, fetch_all
-from samovar.image.layer import Layer, store_layer
+from samovar.image.layer import store_layer
 from samovar.image.layer_cache import cached_layer
 from samovar.image.paths import BUNDLE, RUNTIME
 from samovar.image.plan import Sized, plan_packages
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from samovar.image.base import Base
+    from samovar.image.made import Layer
     from samovar.store.home import Home
     from samovar.store.layout import Store
 

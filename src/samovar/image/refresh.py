@@ -1,4 +1,4 @@
-"""Make a ``base.lock`` anew: ``python -m samovar.image.refresh --suite bookworm --python 3.11 -o F``.
+"""Make a ``base.lock`` anew: ``python -m samovar.image.refresh --suite trixie --python 3.13 -o F``.
 
 The archive's ``InRelease`` is verified by ``gpgv`` with Debian's own keyring; the lists of packages
 by the digests in it; what a base needs is the closure of `SEEDS` over the lists' dependencies.
@@ -22,7 +22,7 @@ from samovar.errors import Damaged, SamovarError, Unavailable
 from samovar.image.base_lock import BaseLock, LockedDeb
 from samovar.image.download import get_bytes
 from samovar.image.mirror import archives
-from samovar.image.wheel_choice import Libc
+from samovar.image.platform import Libc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

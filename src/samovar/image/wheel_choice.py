@@ -16,38 +16,17 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from samovar.core.platforms import marker_environment
 from samovar.errors import InvalidRequirements, Unavailable
+from samovar.image.platform import MACHINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from samovar.env.lock import Lock, LockedFile, LockedPackage
+    from samovar.image.platform import Libc
 
-_MACHINES: Final = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
-PLATFORMS: Final = tuple(_MACHINES)
-"""Platforms that images are made for."""
 # The oldest glibc that the ABI of each architecture knows, and PEP 600's older names.
 _OLDEST_GLIBC: Final = {"x86_64": 5, "aarch64": 17}
 _OLD_NAMES: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Libc:
-    """The C library of a base.
-
-    Parameters
-    ----------
-    name : str
-        ``glibc`` or ``musl``.
-    major, minor : int
-        Its version.
-    """
-
-    name: str
-    major: int
-    minor: int
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.major}.{self.minor}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +53,7 @@ def choose_wheels(lock: Lock, *, platform: str, minor: str, libc: Libc) -> tuple
     lock : Lock
         The bundle's.
     platform : str
-        One of `PLATFORMS`.
+        As image/platform.py names them.
     minor : str
         Version of the base's Python.
     libc : Libc
@@ -109,7 +88,7 @@ def choose_wheels(lock: Lock, *, platform: str, minor: str, libc: Libc) -> tuple
 def _ranks(platform: str, minor: str, libc: Libc) -> dict[Tag, int]:
     version = tuple(int(part) for part in minor.split("."))
     interpreter = f"cp{''.join(minor.split('.'))}"
-    platforms = list(_platform_tags(_MACHINES[platform], libc))
+    platforms = list(_platform_tags(MACHINES[platform], libc))
     tags = [
         *cpython_tags(version, abis=[interpreter], platforms=platforms),
         *compatible_tags(version, interpreter, platforms),

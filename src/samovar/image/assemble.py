@@ -1,0 +1,123 @@
+"""The steps of a build: no daemon, no root, and nothing of the image is executed.
+
+`assemble` is the list of steps; each is a module beside this one.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+from samovar.bundle.opened import unpack_bundle
+from samovar.core import bundle as bundle_layout
+from samovar.core.platforms import marker_environment
+from samovar.env.lock import Lock
+from samovar.image.base_choice import choose_base
+from samovar.image.config import describe_image
+from samovar.image.evidence import attach_evidence
+from samovar.image.made import Built, Image
+from samovar.image.manifest import bundle_layers, start_layer, store_image, store_index
+from samovar.image.packages import (
+    choose_for_base,
+    choose_runtime,
+    package_layers,
+    runtime_layers,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from samovar.bundle.opened import Bundle
+    from samovar.image.base import Base
+    from samovar.image.packages import Wheels
+    from samovar.store.home import Home
+    from samovar.store.layout import Store
+
+    Progress = Callable[[str], None]
+
+_AT_ONCE: Final = 8
+"""Layers on their way: some wait for a download while others are compressed."""
+
+
+def assemble(
+    home: Home,
+    store: Store,
+    bundle: Bundle,
+    base_text: str,
+    platforms: tuple[str, ...],
+    progress: Progress,
+) -> Built:
+    """Make the images of a bundle for some platforms, and the index that lists them.
+
+    Raises
+    ------
+    SamovarError
+        As image/build.py says; nothing is named then.
+    """
+    with ExitStack() as stack:
+        lock = Lock.from_bytes(bundle.lock)
+        travelling = _travelling(home, store, bundle, stack)
+        images: dict[str, Image] = {}
+        made = 0
+        for platform in platforms:
+            progress(f"Building the image for {platform}")
+            base = choose_base(home, store, base_text, bundle.document.python, platform, progress)
+            wheels = choose_for_base(lock, base, platform, travelling)
+            image, count = _one_image(home, store, bundle, base, wheels, platform, progress)
+            images[platform] = image
+            made += base.built + count
+        index = store_index(store, bundle, list(images.values()), describe_image(bundle, None))
+    return Built(index=index, images=images, built_layers=made)
+
+
+def _one_image(
+    home: Home,
+    store: Store,
+    bundle: Bundle,
+    base: Base,
+    wheels: Wheels,
+    platform: str,
+    progress: Progress,
+) -> tuple[Image, int]:
+    """Make the layers side by side, put them in order, and write the image."""
+    runtime = choose_runtime(home, base, platform)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        jobs = package_layers(home, store, wheels, pool, progress)
+        jobs += runtime_layers(home, store, runtime, pool, progress)
+        answers = [job.result() for job in jobs]
+    environment = marker_environment(platform, base.minor)
+    packages = Lock.from_bytes(bundle.lock).packages_for(environment)
+    layers = [
+        *base.layers,
+        *(layer for layer, _ in answers),
+        *bundle_layers(bundle),
+        start_layer(store, bundle, base, packages),
+    ]
+    image = store_image(
+        store,
+        base=base,
+        platform=platform,
+        layers=layers,
+        described=describe_image(bundle, base),
+    )
+    attach_evidence(
+        home,
+        store,
+        bundle=bundle,
+        base=base,
+        wheels=wheels,
+        runtime=runtime,
+        image=image,
+        platform=platform,
+    )
+    return image, sum(made for _, made in answers)
+
+
+def _travelling(home: Home, store: Store, bundle: Bundle, stack: ExitStack) -> Path | None:
+    """Unpack the wheels that travel with the bundle, where there are any."""
+    if not any(file.kind == "wheel" for file in bundle.document.files):
+        return None
+    workspace = stack.enter_context(home.workspace())
+    return unpack_bundle(store, bundle, workspace / "bundle") / bundle_layout.WHEELS
