@@ -13,6 +13,8 @@ COMMANDS: Final[dict[str, str]] = {
     "train": "Run the training command and record all that it was made from.",
     "runs": "List, show, compare and check out recorded runs.",
     "reproduce": "Make a recorded run again from its record alone.",
+    "diff": "Name every factor that differs between two runs or bundles.",
+    "why": "Find which change moved the result.",
     "lock": "Lock the environment for every platform, with hashes.",
     "venv": "Rebuild the locked environment here.",
     "pack": "Make one content-addressed bundle of model, code, lock and receipt.",

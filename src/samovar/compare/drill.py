@@ -120,6 +120,7 @@ class Drill:
             repetitions=outer.repetitions,
             known=known,
             trail=outer.trail,
+            within=self._factor.name,
         )
 
     def _narrowed(

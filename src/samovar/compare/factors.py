@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from samovar.compare.facts import Facts
     from samovar.core.run import RunFile
 
+    Read = Callable[[RunFile], bytes | None]
+
 _ABSENT = object()
 
 
@@ -59,7 +61,7 @@ class Factor:
 
 
 def factors_between(
-    a: Facts, b: Facts, read: Callable[[RunFile], bytes | None] | None = None
+    a: Facts, b: Facts, read_a: Read | None = None, read_b: Read | None = None
 ) -> tuple[Factor, ...]:
     """Give every factor that differs, in the order python, packages, params, code, data, ...
 
@@ -67,18 +69,18 @@ def factors_between(
     ----------
     a, b : Facts
         Of two runs or bundles.
-    read : callable, optional
-        Gives a code file's bytes, None where they are not kept. Without it, or where it gives
-        None, files are compared by digest alone.
+    read_a, read_b : callable, optional
+        Give a side's code file, None where it is not kept. Without them, or where one gives None,
+        files are compared by digest alone.
     """
     found: list[Factor] = []
     if a.python != b.python:
         found.append(Factor(name="python", a=a.python, b=b.python))
     found += _pairs("package", a.packages, b.packages)
     found += _pairs("param", flatten(a.params), flatten(b.params))
-    found += _files("code", a.code, b.code, read)
-    found += _files("data", a.data, b.data, None)
-    found += _files("model", a.models, b.models, None)
+    found += _files("code", a.code, b.code, read_a, read_b)
+    found += _files("data", a.data, b.data)
+    found += _files("model", a.models, b.models)
     found += _pairs("env", _own_variables(a), _own_variables(b))
     found += _machine(a, b)
     if a.command != b.command:
@@ -102,24 +104,23 @@ def _files(
     kind: str,
     a: Mapping[str, RunFile],
     b: Mapping[str, RunFile],
-    read: Callable[[RunFile], bytes | None] | None,
+    read_a: Read | None = None,
+    read_b: Read | None = None,
 ) -> Iterator[Factor]:
     for path in sorted({*a, *b}):
         one, other = a.get(path), b.get(path)
         if one is not None and other is not None:
             if one.digest == other.digest:
                 continue
-            if read is not None and _is_same_code(path, read(one), read(other)):
-                continue
+            if read_a is not None and read_b is not None:
+                left, right = read_a(one), read_b(other)
+                if left is not None and right is not None and is_same_program(path, left, right):
+                    continue
         yield Factor(
             name=f"{kind}:{path}",
             a=None if one is None else str(one.digest),
             b=None if other is None else str(other.digest),
         )
-
-
-def _is_same_code(path: str, one: bytes | None, other: bytes | None) -> bool:
-    return one is not None and other is not None and is_same_program(path, one, other)
 
 
 def _own_variables(facts: Facts) -> dict[str, str]:

@@ -29,11 +29,17 @@ class Step:
         What is B's.
     reading : Reading
         What came out.
+    value : float or None
+        What the yardstick reads; None where it did not run, or is not finite.
+    within : str
+        The factor whose parts were taken, where a file was looked into.
     """
 
     purpose: str
     taken: Subset
     reading: Reading
+    value: float | None
+    within: str = ""
 
 
 class Instrument:
@@ -53,6 +59,8 @@ class Instrument:
         Subsets whose reading is known beforehand.
     trail : list of Step
         Where each new measurement is written down.
+    within : str
+        The factor whose parts are measured.
     """
 
     def __init__(
@@ -64,12 +72,14 @@ class Instrument:
         repetitions: int = 1,
         known: Iterable[tuple[Subset, Reading]] = (),
         trail: list[Step],
+        within: str = "",
     ) -> None:
         self.ledger = ledger
         self.yardstick = yardstick
         self.repetitions = repetitions
         self.trail = trail
         self._mixture = mixture
+        self._within = within
         self._known: dict[Subset, Reading] = dict(known)
 
     def measure(self, subsets: Sequence[Subset], purpose: str) -> list[Reading]:
@@ -101,4 +111,7 @@ class Instrument:
 
     def _note(self, subset: Subset, reading: Reading, purpose: str) -> None:
         self._known[subset] = reading
-        self.trail.append(Step(purpose=purpose, taken=subset, reading=reading))
+        value = self.yardstick.value(reading) if reading.ok else None
+        self.trail.append(
+            Step(purpose=purpose, taken=subset, reading=reading, value=value, within=self._within)
+        )

@@ -1,0 +1,136 @@
+"""``why`` over recorded runs: the algorithms of compare/, executed by record/mixtures.py."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from samovar.compare.factors import factors_between
+from samovar.compare.facts import CPU_VARIABLES
+from samovar.compare.rank import imported_distributions
+from samovar.compare.why import Case, explain
+from samovar.errors import UserError
+from samovar.record.mixtures import RecordRunner, recorded_outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from samovar.compare.answer import Answer
+    from samovar.compare.factors import Factor
+    from samovar.compare.facts import Facts
+    from samovar.compare.ledger import Budget
+    from samovar.compare.question import Question
+    from samovar.record.runs import Run
+    from samovar.record.sides import Side
+    from samovar.store.home import Home
+    from samovar.store.layout import Store
+
+_SLOWER: Final = 10.0
+_AT_LEAST_S: Final = 120.0
+
+
+def explain_sides(
+    home: Home,
+    store: Store,
+    a: Side,
+    b: Side,
+    *,
+    question: Question,
+    budget: Budget,
+    timeout_s: float | None,
+    progress: Callable[[str], None],
+) -> tuple[Answer, tuple[Factor, ...]]:
+    """Explain why two runs differ.
+
+    Parameters
+    ----------
+    a, b : Side
+        Two runs.
+    question : Question
+        What to explain.
+    budget : Budget
+        What it may cost.
+    timeout_s : float, optional
+        When an execution counts as hanging; by default ten times as long as the runs took.
+    progress : callable
+        Is told what is going on.
+
+    Returns
+    -------
+    answer : Answer
+        What was found.
+    factors : tuple of Factor
+        All that differs.
+
+    Raises
+    ------
+    UserError
+        Where a side is no run.
+    """
+    one, other = _run_of(a), _run_of(b)
+    longest = max(one.record.seconds, other.record.seconds)
+    runner = RecordRunner(
+        home,
+        store,
+        one,
+        other,
+        timeout_s=timeout_s or max(_AT_LEAST_S, _SLOWER * longest),
+        progress=progress,
+    )
+    factors = factors_between(a.facts, b.facts, a.read, b.read)
+    with home.workspace() as workspace:
+        case = Case(
+            a=recorded_outcome(store, one, workspace),
+            b=recorded_outcome(store, other, workspace),
+            factors=factors,
+            fixed=fixed_factors(a.facts, b.facts, factors),
+            imported=imported_distributions(
+                data for file in a.facts.code.values() if (data := a.read(file)) is not None
+            ),
+        )
+    answer = explain(
+        case, runner, clock=time.monotonic, question=question, budget=budget, material=runner
+    )
+    return answer, factors
+
+
+def fixed_factors(a: Facts, b: Facts, factors: tuple[Factor, ...]) -> frozenset[str]:
+    """Name the factors that no execution on this machine can change.
+
+    Another kernel of BLAS or another level of numerics can be had here; another processor,
+    operating system or GPU cannot, nor can another patch version of the same Python.
+    """
+    fixed = {name for name in ("machine:system", "machine:gpu") if _has(factors, name)}
+    same_processor = all(
+        a.machine.get(key) == b.machine.get(key) for key in ("architecture", "cpu")
+    )
+    chosen = a.numerics != b.numerics or any(
+        a.env.get(name) != b.env.get(name) for name in CPU_VARIABLES
+    )
+    if _has(factors, "machine:cpu") and not (same_processor or chosen):
+        fixed.add("machine:cpu")
+    if _has(factors, "python") and _minor(a.python) == _minor(b.python):
+        fixed.add("python")
+    return frozenset(fixed)
+
+
+def _processor(facts: Facts) -> tuple[object, object]:
+    return facts.machine.get("architecture"), facts.machine.get("cpu")
+
+
+def _has(factors: tuple[Factor, ...], name: str) -> bool:
+    return any(factor.name == name for factor in factors)
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _run_of(side: Side) -> Run:
+    if side.run is None:
+        raise UserError(
+            f"{side.name} is a bundle, and 'why' executes runs.",
+            hint="'samovar diff' compares bundles; 'samovar runs' lists the runs.",
+            code="not_a_run",
+        )
+    return side.run
