@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.core.allowlist import GETATTR, Global
-from samovar.core.guard import Guard, Objection
+from samovar.model.judging_machine import JudgingMachine, bearable, name_behind
 from samovar.model.opcodes import ACTS, STOP
 from samovar.model.source import broken
-from samovar.model.stack_machine import StackMachine
-from samovar.model.values import Blob, Instance, Mapping, Name, Sequence, SymbolicView, describe
+from samovar.model.values import Blob, Instance, Mapping, Name, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from samovar.core.allowlist import Policy
     from samovar.model.findings import Log
@@ -22,7 +21,7 @@ GROWTH_CHECK: Final = 1 << 12
 MAX_ACTS: Final = 50_000_000
 
 
-class PickleReader(StackMachine):
+class PickleReader(JudgingMachine):
     """Follow one pickle stream from its first opcode to STOP.
 
     Parameters
@@ -40,10 +39,7 @@ class PickleReader(StackMachine):
     def __init__(
         self, source: Source, policy: Policy, log: Log, *, max_acts: int = MAX_ACTS
     ) -> None:
-        super().__init__(source)
-        self.log = log
-        self.policy = policy
-        self.guard = Guard(policy, SymbolicView())
+        super().__init__(source, policy, log)
         self._max_acts = max_acts
         self.acts = 0
         self._table: list[Callable[[], object] | None] = [None] * 256
@@ -79,74 +75,16 @@ class PickleReader(StackMachine):
             raise broken(f"A constant cannot be read: {error}.") from error
         finally:
             self.acts += acts
-        self._stored(value)
+        self.keep(value)
         self.log.protocol = max(self.log.protocol, self.protocol)
         return value
-
-    # Judging what is put where
-
-    def on_tuple(self, value: tuple[Any, ...]) -> None:
-        """Judge a new tuple."""
-        self._object(self.guard.tuple_made(value), None)
-
-    def on_items(self, target: Any, values: Iterable[Any], kind: str) -> None:
-        """Judge values that are put into a list, set or object."""
-        if not (isinstance(target, Sequence) and target.kind == kind):
-            self._fill(target, "items are put into")
-            target = Sequence(kind)
-        judge = self.guard.hashed if kind == "set" else self.guard.stored
-        for value in values:
-            if type(value) in _MAY_MATTER:
-                self._object(judge(value), value if isinstance(value, Name) else None)
-                if type(value) is tuple and any(type(item) is tuple for item in value):
-                    target.has_nested = True
-
-    def on_pairs(self, target: Any, items: list[Any]) -> None:
-        """Judge keys and values that are put into a dictionary or object."""
-        if len(items) % 2:
-            raise broken("A key without its value.")
-        plain = type(target) is Mapping
-        if not plain:
-            self._fill(target, "items are set in")
-        guard = self.guard
-        for key, value in zip(items[::2], items[1::2], strict=True):
-            if type(key) in _MAY_MATTER:
-                self._object(guard.hashed(key), key if isinstance(key, Name) else None)
-            if type(value) in _MAY_MATTER:
-                self._object(guard.stored(value), value if isinstance(value, Name) else None)
-            if plain:
-                target.put(key, value)
-
-    def _fill(self, target: Any, act: str) -> None:
-        """Judge an object whose own methods would be called to take items."""
-        if isinstance(target, Instance) and target.known and target.cls is not None:
-            if target.built:
-                self._refuse(target.cls, f"{act} it after its state was set")
-            else:
-                self._object(self.guard.items(target.cls.what), target.cls)
-        else:
-            self._refuse(_name_behind(target), f"{act} {describe(target)}, which calls its methods")
-
-    def _stored(self, value: Any) -> None:
-        self._object(self.guard.stored(value), value if isinstance(value, Name) else None)
-
-    def _object(self, objection: Objection | None, by: Name | None) -> None:
-        if objection is not None:
-            self.log.object_to(objection, by, self.source.position())
-
-    def _refuse(self, name: Name | None, why: str) -> None:
-        if name is None:
-            self.log.add("", self.source.position(), why)
-        else:
-            unknown = self.policy.entry(name.what) is None
-            self.log.add(str(name.what), name.offset, why, stronger=unknown)
 
     # Names
 
     def _push_global(self, module: Any, name: Any, offset: int) -> None:
         if type(module) is not str or type(name) is not str:
-            self._refuse(
-                _name_behind(module) or _name_behind(name),
+            self.refuse(
+                name_behind(module) or name_behind(name),
                 f"a name is computed while loading, from {describe(module)} and {describe(name)}",
             )
             self.stack.append(Instance(None, (), known=False))
@@ -156,7 +94,7 @@ class PickleReader(StackMachine):
         pushed = Name(what, offset)
         if self.policy.entry(what) is None:
             self.log.strangers.add(str(what))
-            self._refuse(pushed, f"{what} is not on the allowlist")
+            self.refuse(pushed, f"{what} is not on the allowlist")
         self.stack.append(pushed)
 
     def global_lines(self) -> None:
@@ -172,7 +110,7 @@ class PickleReader(StackMachine):
 
     def _extension(self, code: bytes) -> None:
         number = int.from_bytes(code, "little")
-        self._refuse(None, f"extension {number}: what it names is known only to the loader")
+        self.refuse(None, f"extension {number}: what it names is known only to the loader")
         self.stack.append(Instance(None, (), known=False))
 
     def ext_1(self) -> None:
@@ -195,16 +133,16 @@ class PickleReader(StackMachine):
     def persistent(self) -> None:
         """BINPERSID."""
         identifier = self.stack.pop()
-        self._stored(identifier)
-        self._refuse(
-            _name_behind(identifier),
+        self.keep(identifier)
+        self.refuse(
+            name_behind(identifier),
             f"the persistent id {describe(identifier)} stands for an object outside the file",
         )
         self.stack.append(Instance(None, (), known=False))
 
     def next_buffer(self) -> None:
         """NEXT_BUFFER."""
-        self._refuse(None, "an out-of-band buffer is wanted, which the file does not carry")
+        self.refuse(None, "an out-of-band buffer is wanted, which the file does not carry")
         self.stack.append(Instance(None, (), known=False))
 
     def readonly_buffer(self) -> None:
@@ -252,18 +190,21 @@ class PickleReader(StackMachine):
 
     def _call(self, callee: Any, args: Any) -> None:
         if not isinstance(callee, Name):
-            self._refuse(_name_behind(callee), f"{describe(callee)} is called")
+            self.refuse(name_behind(callee), f"{describe(callee)} is called")
         elif str(callee.what) == GETATTR and self._method(callee, args):
             return
         elif not isinstance(args, tuple):
-            self._refuse(callee, f"{callee.what} is called with {describe(args)} as its arguments")
+            self.refuse(callee, f"{callee.what} is called with {describe(args)} as its arguments")
         elif self.policy.entry(callee.what) is None:
-            self._refuse(callee, f"{callee.what} is called with {describe(args)}")
+            self.refuse(callee, f"{callee.what} is called with {describe(args)}")
         else:
-            self._object(self.guard.call(callee.what, args), callee)
-            self.stack.append(self._result(callee, args))
+            self.object_to(self.guard.call(callee.what, args), callee)
+            made = self._result(callee, args)
+            if isinstance(made, Instance):
+                made.weight = self.weight(args)
+            self.stack.append(made)
             return
-        name = callee if isinstance(callee, Name) else _name_behind(callee)
+        name = callee if isinstance(callee, Name) else name_behind(callee)
         self.stack.append(Instance(name, (), known=False))
 
     def _method(self, callee: Name, args: Any) -> bool:
@@ -281,13 +222,13 @@ class PickleReader(StackMachine):
 
     def _new(self, cls: Any, args: Any, *, named: bool) -> None:
         if not isinstance(cls, Name) or not isinstance(args, tuple):
-            self._refuse(_name_behind(cls), f"{describe(cls)} makes an instance")
-            self.stack.append(Instance(_name_behind(cls), (), known=False))
+            self.refuse(name_behind(cls), f"{describe(cls)} makes an instance")
+            self.stack.append(Instance(name_behind(cls), (), known=False))
             return
         if self.policy.entry(cls.what) is None:
-            self._refuse(cls, f"an instance of {cls.what} is made with {describe(args)}")
+            self.refuse(cls, f"an instance of {cls.what} is made with {describe(args)}")
         else:
-            self._object(self.guard.new(cls.what, args, named=named), cls)
+            self.object_to(self.guard.new(cls.what, args, named=named), cls)
         self.stack.append(Instance(cls, args, known=True))
 
     def _result(self, callee: Name, args: tuple[Any, ...]) -> Instance | Blob:
@@ -309,16 +250,17 @@ class PickleReader(StackMachine):
         """BUILD."""
         state, target = self.stack.pop(), self.stack[-1]
         if not isinstance(target, Instance) or target.cls is None or not target.known:
-            self._stored(state)
-            self._refuse(_name_behind(target), f"the state of {describe(target)} is set")
+            self.keep(state)
+            self.refuse(name_behind(target), f"the state of {describe(target)} is set")
             return
         if target.built:
-            self._refuse(target.cls, f"the state of {describe(target)} is set twice")
+            self.refuse(target.cls, f"the state of {describe(target)} is set twice")
         elif self.policy.entry(target.cls.what) is None:
-            self._refuse(target.cls, f"an instance of {target.cls.what} is made and given a state")
+            self.refuse(target.cls, f"an instance of {target.cls.what} is made and given a state")
         else:
-            self._object(self.guard.state(target.cls.what, state), target.cls)
+            self.object_to(self.guard.state(target.cls.what, state), target.cls)
         target.built, target.state = True, state
+        target.weight = bearable(target.weight + self.weight(state))
         self._note_version(state)
         self.on_built(target)
 
@@ -328,14 +270,3 @@ class PickleReader(StackMachine):
     def _note_version(self, state: Any) -> None:
         if isinstance(state, Mapping) and isinstance(state.get("_sklearn_version"), str):
             self.log.versions.setdefault("scikit-learn", state["_sklearn_version"])
-
-
-_MAY_MATTER: Final = frozenset({Name, tuple})
-
-
-def _name_behind(value: Any) -> Name | None:
-    """Give the name that a message about a value should lead with."""
-    if isinstance(value, tuple):
-        named = (item for item in value if isinstance(item, (Name, Instance)))
-        value = next(named, None)
-    return value.cls if isinstance(value, Instance) else value if isinstance(value, Name) else None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from samovar.core.allowlist import BUILD, CALL, NEW, REFERENCE, Global
+from samovar.core.allowlist import BUILD, CALL, ITEMS, NEW, REFERENCE, Global
 from samovar.model.source import broken
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ SCHEMA: Final = "schema.json"
 _SCHEMA_BYTES: Final = 256 << 20
 _NESTING: Final = 200
 _USES: Final[dict[str, tuple[str, ...]]] = {
+    "BytesNode": (),
+    "BytearrayNode": (),
     "DictNode": (),
     "ListNode": (),
     "SetNode": (),
@@ -43,7 +45,8 @@ _USES: Final[dict[str, tuple[str, ...]]] = {
     "FunctionNode": (REFERENCE,),
     "ObjectNode": (NEW, BUILD),
     "TreeNode": (CALL, BUILD),
-    "LossNode": (NEW,),
+    "LossNode": (CALL,),
+    "PartialNode": (CALL,),
     "ConstructorFromReduceNode": (CALL,),
 }
 _OWN_CLASSES: Final[dict[str, frozenset[str]]] = {
@@ -51,12 +54,22 @@ _OWN_CLASSES: Final[dict[str, frozenset[str]]] = {
     "ListNode": frozenset({"builtins.list"}),
     "SetNode": frozenset({"builtins.set", "builtins.frozenset"}),
     "TupleNode": frozenset({"builtins.tuple"}),
+    "BytesNode": frozenset({"builtins.bytes"}),
+    "BytearrayNode": frozenset({"builtins.bytearray"}),
     "MaskedArrayNode": frozenset({"numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray"}),
     "RandomStateNode": frozenset({"numpy.random.RandomState", "numpy.random.mtrand.RandomState"}),
     "RandomGeneratorNode": frozenset(
         {"numpy.random.Generator", "numpy.random._generator.Generator"}
     ),
 }
+# A class of its own in place of the built-in one: skops calls it, then fills it.
+_OTHER_CLASSES: Final = {"DictNode": ITEMS, "TupleNode": NEW}
+_PARTIAL: Final = ("sklearn.utils.validation", "check_array")
+_WITHOUT_CHILDREN: Final = frozenset(
+    {"JsonNode", "SliceNode", "TypeNode", "FunctionNode", "CachedNode", "BytesNode"}
+    | {"BytearrayNode", "SparseMatrixNode"}
+)
+_IN_MEMBERS: Final = frozenset({"NdArrayNode", "SparseMatrixNode", "BytesNode", "BytearrayNode"})
 _BIT_GENERATORS: Final = frozenset({"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"})
 
 
@@ -99,20 +112,22 @@ class _Reader:
             self.node(child, nesting + 1)
 
     def _judge(self, loader: str, node: dict[str, Any]) -> None:
-        name = Global(str(node.get("__module__")), str(node.get("__class__")))
+        name = Global.of_stream(str(node.get("__module__")), str(node.get("__class__")))
+        self._log.seen(str(name))
         if loader not in _USES:
-            self._log.seen(str(name))
             self._log.add(str(name), 0, f"{loader} is not among the loaders that are allowed")
             return
+        uses = _USES[loader]
         if loader in _OWN_CLASSES and str(name) not in _OWN_CLASSES[loader]:
-            self._log.seen(str(name))
-            self._log.add(str(name), 0, f"{loader} makes an instance of {name}")
-            return
-        for use in _USES[loader]:
-            self._log.seen(str(name))
+            if loader not in _OTHER_CLASSES:
+                self._log.add(str(name), 0, f"{loader} makes an instance of {name}")
+            uses = (_OTHER_CLASSES.get(loader, CALL),)
+        for use in uses:
             if (why := self._policy.why_not(name, use)) is not None:
                 self._log.add(str(name), 0, f"{name} {why}")
-        in_member = loader in {"NdArrayNode", "SparseMatrixNode"} and node.get("type") != "json"
+        if loader == "PartialNode" and _function(node) != _PARTIAL:
+            self._log.add(str(name), 0, "calls a function later that it may not call")
+        in_member = loader in _IN_MEMBERS and node.get("type") != "json"
         if in_member and node.get("file") not in self._members:
             raise broken("The file's schema.json names a member that is not there.")
         if loader == "FunctionNode" and "content" in node:
@@ -129,9 +144,9 @@ class _Reader:
         elif loader in {"ListNode", "SetNode", "TupleNode", "NdArrayNode"}:
             children = list(content) if isinstance(content, list) else []
             children += [node["shape"]] if "shape" in node else []
-        elif loader in {"DefaultDictNode", "MaskedArrayNode", "RandomGeneratorNode"}:
+        elif loader in {"DefaultDictNode", "MaskedArrayNode", "RandomGeneratorNode", "PartialNode"}:
             children = list(content.values()) if isinstance(content, dict) else []
-        elif loader in {"JsonNode", "SliceNode", "TypeNode", "FunctionNode", "CachedNode"}:
+        elif loader in _WITHOUT_CHILDREN or loader not in _USES:
             children = []
         elif content is not None:
             children = [content]
@@ -148,6 +163,14 @@ class _Reader:
         version = content.get("_sklearn_version")
         if isinstance(version, dict) and isinstance(version.get("content"), str):
             self._log.versions.setdefault("scikit-learn", version["content"].strip('"'))
+
+
+def _function(node: dict[str, Any]) -> tuple[Any, Any] | None:
+    content = node.get("content")
+    function = content.get("func") if isinstance(content, dict) else None
+    if not isinstance(function, dict) or function.get("__loader__") != "FunctionNode":
+        return None
+    return function.get("__module__"), function.get("__class__")
 
 
 def _bit_generator(node: dict[str, Any]) -> str | None:

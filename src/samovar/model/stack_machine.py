@@ -19,7 +19,8 @@ from samovar.model.values import Mapping, Sequence
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_STACK: Final = 4_000_000
+_STACK: Final = 1_000_000
+_CONTAINERS: Final = 1_500_000
 _MARKS: Final = 20_000
 _MEMO: Final = 8_000_000
 _POPS: Final = 100_000
@@ -45,6 +46,7 @@ class StackMachine(Constants):
         self.far_memo: dict[int, Any] = {}
         self.protocol = 0
         self.frame_end = 0
+        self.containers = 0
         self._pops = 0
 
     # Where a subclass judges what is put where.
@@ -75,7 +77,8 @@ class StackMachine(Constants):
 
     def check_growth(self) -> None:
         """Refuse a stack or a memo that no model needs."""
-        if len(self.stack) > _STACK or len(self.memo) + 8 * len(self.far_memo) > _MEMO:
+        remembered = len(self.memo) + 8 * len(self.far_memo)
+        if self.containers > _CONTAINERS or len(self.stack) > _STACK or remembered > _MEMO:
             raise broken("The stream holds more values at once than a model does.")
 
     def pop(self) -> None:
@@ -167,6 +170,7 @@ class StackMachine(Constants):
     # Containers
 
     def _tuple(self, value: tuple[Any, ...]) -> None:
+        self.containers += 1
         self.on_tuple(value)
         self.stack.append(value)
 
@@ -194,6 +198,7 @@ class StackMachine(Constants):
 
     def list_0(self) -> None:
         """EMPTY_LIST."""
+        self.containers += 1
         self.stack.append(Sequence("list"))
 
     def list_marked(self) -> None:
@@ -214,6 +219,7 @@ class StackMachine(Constants):
 
     def set_0(self) -> None:
         """EMPTY_SET."""
+        self.containers += 1
         self.stack.append(Sequence("set"))
 
     def additems(self) -> None:
@@ -229,6 +235,7 @@ class StackMachine(Constants):
 
     def dict_0(self) -> None:
         """EMPTY_DICT."""
+        self.containers += 1
         self.stack.append(Mapping())
 
     def dict_marked(self) -> None:

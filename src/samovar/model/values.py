@@ -49,9 +49,11 @@ class Instance:
         What BUILD set, or None.
     built : bool
         Whether BUILD has set a state.
+    weight : int
+        How many values it would be if shared ones were written out each time.
     """
 
-    __slots__ = ("args", "built", "cls", "known", "state")
+    __slots__ = ("args", "built", "cls", "known", "state", "weight")
 
     def __init__(self, cls: Name | None, args: tuple[Any, ...], *, known: bool) -> None:
         self.cls = cls
@@ -59,6 +61,7 @@ class Instance:
         self.args = args
         self.state: Any = None
         self.built = False
+        self.weight = 1
 
 
 class Sequence:
@@ -70,23 +73,27 @@ class Sequence:
         ``list`` or ``set``.
     has_nested : bool
         Whether it holds tuples that hold tuples.
+    weight : int
+        How many values it would be if shared ones were written out each time.
     """
 
-    __slots__ = ("has_nested", "kind")
+    __slots__ = ("has_nested", "kind", "weight")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.has_nested = False
+        self.weight = 1
 
 
 class Mapping(dict[str, Any]):
     """A dictionary: the values of its first text keys, and whether it has other keys."""
 
-    __slots__ = ("has_odd_keys",)
+    __slots__ = ("has_odd_keys", "weight")
 
     def __init__(self) -> None:
         super().__init__()
         self.has_odd_keys = False
+        self.weight = 1
 
     def put(self, key: Any, value: Any) -> None:
         """Set an item; beyond `KEPT_KEYS` only special names are kept, which a state must lack."""

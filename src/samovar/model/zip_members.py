@@ -60,7 +60,7 @@ class Archive:
             self._file.close()
             raise
 
-    def __enter__(self) -> Archive:  # noqa: PYI034  Python 3.10 has no Self
+    def __enter__(self) -> Archive:
         return self
 
     def __exit__(self, *_: object) -> None:
