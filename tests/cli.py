@@ -41,9 +41,13 @@ def samovar(
     umask: int = -1,
     timeout_s: float = 240,
     stdin: str | None = None,
+    shows_traceback: bool = False,
     **variables: str | Path,
 ) -> Answer:
-    """Run one command; its exit code must be ``code`` (None: any), and no traceback is shown."""
+    """Run one command; its exit code must be ``code`` (None: any), and no traceback is shown.
+
+    ``shows_traceback`` is for a user's own script that fails: its traceback is shown as its own.
+    """
     environment = {**os.environ, **{name: str(value) for name, value in variables.items()}}
     ended = subprocess.run(
         [SAMOVAR, *map(str, arguments)],
@@ -61,7 +65,8 @@ def samovar(
     said = (
         f"samovar {' '.join(map(str, arguments))}\nexit {answer.code}\n{answer.out}\n{answer.err}"
     )
-    assert "Traceback (most recent call last)" not in answer.err, said
+    traceback = "Traceback (most recent call last)" in answer.err
+    assert traceback is shows_traceback, said
     assert code is None or answer.code == code, said
     return answer
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from cli import SAMOVAR, copy_example, samovar
 
 ROW = [1, 0, 1, 24]
