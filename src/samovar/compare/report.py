@@ -71,9 +71,7 @@ def why_page(a: str, b: str, answer: Answer, factors: Sequence[Factor]) -> str:
     """
     parts = [
         f"<h1>{escape(answer.sentence)}</h1>",
-        f'<p class="runs">A is <code>{escape(a)}</code>, B is <code>{escape(b)}</code>. '
-        f"{answer.runs} executions, {answer.cached_runs} known before, "
-        f"{answer.seconds:.1f} s.</p>",
+        f'<p class="runs">{_spent(a, b, answer)}</p>',
         _plot(answer),
         _effects(answer),
         _notes(answer),
@@ -82,6 +80,13 @@ def why_page(a: str, b: str, answer: Answer, factors: Sequence[Factor]) -> str:
         _all_factors(factors),
     ]
     return _page(f"Why {b} differs from {a}", parts)
+
+
+def _spent(a: str, b: str, answer: Answer) -> str:
+    return (
+        f"A is <code>{escape(a)}</code>, B is <code>{escape(b)}</code>. {answer.runs} executions, "
+        f"{answer.cached_runs} known before, {answer.seconds:.1f} s."
+    )
 
 
 def diff_page(a: str, b: str, factors: Sequence[Factor]) -> str:
@@ -182,9 +187,8 @@ def _branches(steps: Sequence[Step]) -> str:
         children.setdefault(parent, []).append(place)
 
     def branch(parent: int | None) -> str:
-        items = [
-            f"<li>{_step(steps[place])}{branch(place)}</li>" for place in children.get(parent, ())
-        ]
+        below = children.get(parent, ())
+        items = [f"<li>{_step(steps[place])}{branch(place)}</li>" for place in below]
         return f"<ul>{''.join(items)}</ul>" if items else ""
 
     return branch(None)
@@ -220,12 +224,8 @@ def _factor_row(factor: Factor) -> tuple[str, str]:
 def _details(factor: Factor) -> str:
     if "hunks" in factor.detail:
         rows = [
-            (
-                escape(hunk["lines"]),
-                f"<pre>{_shown(hunk['a'])}</pre>",
-                f"<pre>{_shown(hunk['b'])}</pre>",
-            )
-            for hunk in factor.detail["hunks"]
+            (escape(one["lines"]), *(f"<pre>{_shown(one[side])}</pre>" for side in ("a", "b")))
+            for one in factor.detail["hunks"]
         ]
         table = _table(("lines of A", "A", "B"), rows)
     else:

@@ -50,9 +50,7 @@ def waterfall(a: float, b: float, effects: Sequence[tuple[str, float]]) -> str:
         level += effect
     bars.append(Bar("B", 0.0, b, is_total=True))
     # Bars of totals begin at the edge of the drawing, where effects would vanish beside them.
-    ends = [
-        value for bar in bars for value in ((bar.end,) if bar.is_total else (bar.start, bar.end))
-    ]
+    ends = [bar.end for bar in bars]
     low, high = min(ends), max(ends)
     margin = (high - low) * 0.25 or abs(high) or 1.0
     low, high = low - margin, high + margin * 0.25
