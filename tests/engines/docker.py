@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -134,3 +136,32 @@ def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEn
         folder, bridge=f"samovar{os.getpid() % 10**7}", subnet=f"10.213.{number}.1/24"
     ) as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def nginx_image(docker_engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image with this machine's NGINX and a shell, as no registry with one can be reached."""
+    nginx = need("nginx", "apt install nginx")
+    busybox = need("busybox", "apt install busybox-static")
+    listed = subprocess.run(["ldd", nginx], check=True, capture_output=True, text=True).stdout
+    libraries = {word for word in listed.split() if word.startswith("/")}
+    archive = tmp_path_factory.mktemp("nginx_image") / "nginx.tar"
+    with tarfile.open(archive, "w", dereference=True) as image:
+        image.add(nginx, "usr/sbin/nginx")
+        image.add(busybox, "bin/sh")
+        for library in sorted(libraries):
+            image.add(library, library.lstrip("/"))
+        for name, text in (
+            ("etc/passwd", "nobody:x:65534:65534::/:\n"),
+            ("etc/group", "nogroup:x:65534:\n"),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            image.addfile(entry, io.BytesIO(text.encode()))
+        for name in ("tmp", "var/log/nginx", "var/lib/nginx"):
+            folder = tarfile.TarInfo(name)
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o777
+            image.addfile(folder)
+    path = "ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+    docker_engine.docker("import", "--change", path, archive, "samovar-test/nginx:1")
+    return "samovar-test/nginx:1"
