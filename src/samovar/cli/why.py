@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--metric", metavar="NAME", help="Explain this metric.")
 @click.option("--predictions", is_flag=True, help="Explain the predictions.")
 @click.option("--bitwise", is_flag=True, help="Explain differences of the last bits too.")
+@click.option("--versions", is_flag=True, help="Find the release at which a package turned.")
 @click.option("--max-runs", type=click.IntRange(min=0), metavar="N", help="At most N executions.")
 @click.option(
     "--max-seconds", type=click.FloatRange(min=0), metavar="S", help="Start none after S seconds."
@@ -60,6 +61,7 @@ def command(screen: Screen, /, a: str, b: str, html: Path | None, **options: Any
                 metric=options["metric"],
                 predictions=options["predictions"],
                 bitwise=options["bitwise"],
+                versions=options["versions"],
             ),
             budget=Budget(max_runs=options["max_runs"], max_seconds=options["max_seconds"]),
             timeout_s=options["timeout"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from samovar.compare.instrument import Step
     from samovar.compare.shares import Interaction
+    from samovar.compare.versions import Turn
 
 EXPLAINED: Final = "explained"
 NOISE: Final = "noise"
@@ -29,6 +30,8 @@ class Culprit:
         Its share of the difference; None where the metric is not finite on a side.
     together : tuple of str
         Factors that no mixture that runs tells from it.
+    turn : Turn, optional
+        For a package: the releases between which the result changed.
     """
 
     factor: str
@@ -36,11 +39,16 @@ class Culprit:
     b: Any
     effect: float | None
     together: tuple[str, ...] = ()
+    turn: Turn | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give the object that ``why`` prints."""
         document = {"factor": self.factor, "a": self.a, "b": self.b, "effect": self.effect}
-        return {**document, "together": list(self.together)} if self.together else document
+        if self.together:
+            document["together"] = list(self.together)
+        if self.turn is not None:
+            document["between"] = [self.turn.last_like_a, self.turn.first_unlike_a]
+        return document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

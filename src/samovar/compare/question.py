@@ -33,11 +33,14 @@ class Question:
         Explain the predictions, whatever the metrics are.
     bitwise : bool
         Explain differences of bits too.
+    versions : bool
+        Find the release at which a guilty package changed the result.
     """
 
     metric: str | None = None
     predictions: bool = False
     bitwise: bool = False
+    versions: bool = False
 
     @property
     def policy(self) -> Policy:

@@ -129,7 +129,10 @@ def describe(culprit: Culprit) -> str:
         return f"{thing} was set to {culprit.b}" if kind != "package" else f"{thing} came in"
     if culprit.b is None:
         return f"{thing} was left out"
-    return f"{thing} went from {culprit.a} to {culprit.b}"
+    told = f"{thing} went from {culprit.a} to {culprit.b}"
+    if culprit.turn is not None and culprit.turn.first_unlike_a != culprit.b:
+        told += f" (it turned with {culprit.turn.first_unlike_a})"
+    return told
 
 
 def _of_file(kind: str, file: str, part: str, culprit: Culprit) -> str:
