@@ -101,12 +101,23 @@ def fit(model):
 
 def usual_models():
     """Give the pipelines and parts that projects are made of, fitted."""
-    from sklearn import compose, ensemble, feature_selection, gaussian_process, linear_model
-    from sklearn import metrics, model_selection, neighbors, pipeline, preprocessing, svm
+    from sklearn import (
+        compose,
+        ensemble,
+        feature_selection,
+        gaussian_process,
+        linear_model,
+        metrics,
+        model_selection,
+        neighbors,
+        pipeline,
+        preprocessing,
+        svm,
+    )
     from sklearn.cluster import KMeans
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
-    from sklearn.impute import SimpleImputer
     from sklearn.gaussian_process import kernels
+    from sklearn.impute import SimpleImputer
 
     yield (
         "tfidf",
@@ -425,7 +436,7 @@ def plain_parts():
         "default": collections.defaultdict(int, a=1), "deque": collections.deque([1, 2], 5),
         "lists": collections.defaultdict(list, a=[1]), "set": {1, 2}, "frozen": frozenset("ab"),
         "complex": 1j, "range": range(3), "slice": slice(1, 2), "bytes": b"ab", "array": bytearray(b"ab"),
-        "long": 2**80, "dates": [datetime.date(2024, 1, 1), datetime.datetime(2024, 1, 1, 3),
+        "long": 2**80, "dates": [datetime.date(2024, 1, 1), datetime.datetime(2024, 1, 1, 3),  # noqa: DTZ001  as data
                                  datetime.timedelta(1), datetime.timezone.utc, datetime.time(3)],
         "decimal": decimal.Decimal("1.5"), "fraction": fractions.Fraction(1, 3), "uuid": uuid.uuid4(),
         "masked": np.ma.array([1.0, 2.0], mask=[True, False]), "matrix": np.asmatrix(np.eye(2)),
