@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Set as AbstractSet
 
 NATIVE: Final = "native"
 X86_64_V3: Final = "x86-64-v3"
@@ -59,7 +59,7 @@ CHOOSING: Final = tuple(sorted({name for level in _LEVELS.values() for name in l
 """Every variable that a level sets; a caller's own value of these is overridden."""
 
 
-def level_for(machine: str, cpu_flags: Set[str]) -> str:
+def level_for(machine: str, cpu_flags: AbstractSet[str]) -> str:
     """Choose the level that a machine can hold.
 
     Parameters

@@ -24,4 +24,5 @@ def parse_toml(text: str) -> dict[str, Any]:
     >>> parse_toml("[a]\\nb = 1")
     {'a': {'b': 1}}
     """
-    return tomllib.loads(text)
+    document: dict[str, Any] = tomllib.loads(text)
+    return document
