@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import textwrap
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cli import samovar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCRIPT = """
     import csv, json, os, random, sys
@@ -192,9 +194,8 @@ def test_a_budget_is_kept_and_a_second_question_costs_nothing(pair: Pair) -> Non
 def test_diff_names_every_factor_and_executes_nothing(pair: Pair) -> None:
     pair.train("a")
     changed = SCRIPT.replace("x + 1", "x + 5")
-    pair.train(
-        "b", script=changed, rows=ROWS.replace("x,y", "x,z"), params={"up": 1}, TZ="Asia/Tokyo"
-    )
+    wider = "".join(f"{line},{'0' if place else 'z'}\n" for place, line in enumerate(ROWS.split()))
+    pair.train("b", script=changed, rows=wider, params={"up": 1}, TZ="Asia/Tokyo")
     factors = {one["factor"]: one for one in samovar("diff", "a", "b", "--json").json["factors"]}
     assert set(factors) == {"code:train.py", "data:train.csv", "param:up", "env:TZ"}
     assert factors["data:train.csv"]["detail"]["columns_added"] == ["z"]
