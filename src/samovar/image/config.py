@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ENTRYPOINT: Final = (PYTHON, "-X", "utf8", "-s", f"/{RUNTIME}/boot/boot.py", START)
 _PATH: Final = f"/{VENV}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What would otherwise differ from the environment that the receipt was recorded in.
-_VARIABLES: Final = {
+VARIABLES: Final = {
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
@@ -45,6 +45,7 @@ _HEALTH: Final = (
     "b'Connection: close\\r\\n\\r\\n');"
     "sys.exit(b' 200 ' not in s.recv(64))"
 )
+HEALTH_COMMAND: Final = (PYTHON, "-I", "-S", "-c", _HEALTH)
 BUNDLE_DIGEST: Final = "dev.samovar.bundle.digest"
 
 
@@ -115,7 +116,7 @@ def image_config(
 
 
 def _execution(base: Base, described: Described) -> dict[str, Any]:
-    variables = {**base.variables, **_VARIABLES, "PATH": _path(base)}
+    variables = {**base.variables, **VARIABLES, "PATH": _path(base)}
     return {
         "User": f"{USER}:{USER}",
         "ExposedPorts": {f"{PORT}/tcp": {}},
@@ -125,7 +126,7 @@ def _execution(base: Base, described: Described) -> dict[str, Any]:
         "Labels": dict(described.annotations),
         "StopSignal": "SIGTERM",
         "Healthcheck": {
-            "Test": ["CMD", PYTHON, "-I", "-S", "-c", _HEALTH],
+            "Test": ["CMD", *HEALTH_COMMAND],
             "Interval": 10 * _SECOND,
             "Timeout": 5 * _SECOND,
             "StartPeriod": 60 * _SECOND,

@@ -50,12 +50,16 @@ def bundle_layers(bundle: Bundle) -> list[Layer]:
     ]
 
 
-def start_layer(
-    store: Store, bundle: Bundle, base: Base, packages: Sequence[LockedPackage]
-) -> Layer:
-    """Write the layer that joins the others: the virtual environment's frame, and what to start."""
+def jobs(bundle: Bundle, packages: Sequence[LockedPackage]) -> dict[str, bytes]:
+    """Give the files that tell an image's first process what to do, by their paths in the image.
+
+    Parameters
+    ----------
+    packages : sequence of LockedPackage
+        What the lock wants there; it is checked before anything of the bundle is loaded.
+    """
     wanted = {
-        "python": base.minor,
+        "python": bundle.document.python,
         "packages": [{"name": found.name, "version": found.version} for found in packages],
     }
     serve = {
@@ -73,14 +77,23 @@ def start_layer(
         "ready": "text",
     }
     start = {"verb": "start", "bundle": BUNDLE, "numerics": bundle.receipt.numerics, "then": JOB}
+    return {JOB: canonical_json(serve), START: canonical_json(start)}
+
+
+def start_layer(
+    store: Store, bundle: Bundle, base: Base, packages: Sequence[LockedPackage]
+) -> Layer:
+    """Write the layer that joins the others: the virtual environment's frame, and what to start."""
     home, _, program = base.python.rpartition("/")
     frame = (
         f"home = {home}\ninclude-system-site-packages = false\nversion = {base.minor}\n"
         f"executable = {base.python}\n"
     )
     members = [
-        TarMember(path=JOB.lstrip("/"), data=canonical_json(serve)),
-        TarMember(path=START.lstrip("/"), data=canonical_json(start)),
+        *(
+            TarMember(path=path.lstrip("/"), data=data)
+            for path, data in jobs(bundle, packages).items()
+        ),
         TarMember(path=f"{VENV}/pyvenv.cfg", data=frame.encode()),
         TarMember(path=f"{VENV}/bin/python", link=base.python),
         TarMember(path=f"{VENV}/bin/python3", link="python"),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str], None]
 
 _SOURCE: Final = Path(samovar.__file__).parent
-_REQUIREMENTS: Final = _SOURCE / "runtime" / "requirements.txt"
+RUNTIME_REQUIREMENTS: Final = _SOURCE / "runtime" / "requirements.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +179,7 @@ def choose_runtime(home: Home, base: Base, platform: str) -> Wheels:
     """Choose the wheels of the runtime's own pinned packages for a base."""
     lock = _runtime_lock(home, base.minor)
     chosen = choose_wheels(lock, platform=platform, minor=base.minor, libc=base.libc)
-    pinned = _REQUIREMENTS.read_text(encoding="utf-8")
+    pinned = RUNTIME_REQUIREMENTS.read_text(encoding="utf-8")
     for wheel in chosen:
         if wheel.file.sha256 not in pinned:
             raise Damaged(
@@ -225,14 +225,14 @@ def code_members() -> list[TarMember]:
 
 def _runtime_lock(home: Home, minor: str) -> Lock:
     """Find where the pinned packages are to be had; the index is the user's own."""
-    key = Digest.of(_REQUIREMENTS.read_bytes() + minor.encode()).hex
+    key = Digest.of(RUNTIME_REQUIREMENTS.read_bytes() + minor.encode()).hex
     path = home.cache("image") / f"runtime-{key}.toml"
     if not path.exists():
         with home.workspace() as workspace:
             output = workspace / "pylock.toml"
             run_uv(
                 ["pip", "compile", "--universal", "--no-deps", "--no-header", "--no-config", "-q",
-                 "--format", "pylock.toml", "--python-version", minor, str(_REQUIREMENTS),
+                 "--format", "pylock.toml", "--python-version", minor, str(RUNTIME_REQUIREMENTS),
                  "-o", str(output)],
                 offline=is_offline(),
             )  # fmt: skip

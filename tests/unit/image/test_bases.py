@@ -99,7 +99,12 @@ def base_of(home: Home, *debs: tuple[str, bytes, str]) -> BaseLock:
 
 def test_a_package_is_unpacked_with_merged_usr_and_hard_links(tmp_path):
     data = tar_of(
-        {"./": None, "./lib/x/libc.so.6": b"elf", "./usr/bin/tool": b"#!", "./lib/x/l": "libc.so.6"},
+        {
+            "./": None,
+            "./lib/x/libc.so.6": b"elf",
+            "./usr/bin/tool": b"#!",
+            "./lib/x/l": "libc.so.6",
+        },
         hard={"./usr/share/copy": "./usr/bin/tool"},
     )
     file = tmp_path / "x.deb"

@@ -89,9 +89,7 @@ def test_a_missing_wheel_names_what_there_is_and_what_to_do():
 
 def test_a_wheel_without_a_digest_is_no_choice():
     with pytest.raises(InvalidRequirements, match="no SHA-256"):
-        choose_wheels(
-            lock(PURE, digest=""), platform="linux/amd64", minor="3.11", libc=GLIBC
-        )
+        choose_wheels(lock(PURE, digest=""), platform="linux/amd64", minor="3.11", libc=GLIBC)
 
 
 MB = 1_000_000
@@ -153,7 +151,7 @@ def test_a_base_lock_is_read_as_it_was_written():
 
 @pytest.mark.parametrize("text", ["", "{}", '{"base": 2}', '{"base": 1, "suite": 1}', "[]"])
 def test_something_else_is_no_base_lock(text):
-    with pytest.raises(InvalidRequirements, match="not a base.lock"):
+    with pytest.raises(InvalidRequirements, match=r"not a base\.lock"):
         BaseLock.from_text(text, where="x.lock")
 
 

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -21,8 +22,8 @@ class _Faulty(BaseHTTPRequestHandler):
     """Answers a path by its first part: how often it fails, and in which way."""
 
     protocol_version = "HTTP/1.1"
-    asked: Counter[str] = Counter()
-    seen: dict[str, str] = {}
+    asked: ClassVar[Counter[str]] = Counter()
+    seen: ClassVar[dict[str, str]] = {}
 
     def do_GET(self) -> None:
         self.asked[self.path] += 1
@@ -87,7 +88,7 @@ def test_the_next_place_is_asked_where_one_lacks_it(tmp_path, server):
 
 
 def test_where_nobody_has_it_the_place_is_named(tmp_path, server):
-    with pytest.raises(Unavailable, match="demo.whl") as caught:
+    with pytest.raises(Unavailable, match=r"demo\.whl") as caught:
         fetch_all(tmp_path, [wanted(f"{server}/absent/a")], what="wheels", progress=QUIET)
     assert "404" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -103,7 +104,7 @@ def test_other_bytes_are_not_kept(tmp_path, server, size):
 
 def test_offline_opens_no_connection(tmp_path, server, monkeypatch):
     monkeypatch.setenv("SAMOVAR_OFFLINE", "1")
-    with pytest.raises(Offline, match="demo.whl"):
+    with pytest.raises(Offline, match=r"demo\.whl"):
         fetch_all(tmp_path, [wanted(f"{server}/ok/a")], what="wheels", progress=QUIET)
     with pytest.raises(Offline):
         get_bytes([f"{server}/ok/a"], "list", limit=10)

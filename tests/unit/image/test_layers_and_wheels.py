@@ -199,7 +199,7 @@ def test_a_symbolic_link_is_refused(tmp_path):
 
 def test_a_name_that_stands_twice_is_refused(tmp_path):
     wheel = make_wheel(tmp_path, {"demo/a.py": b"1"})
-    with pytest.warns(UserWarning), zipfile.ZipFile(wheel, "a") as archive:
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(wheel, "a") as archive:
         archive.writestr("demo/a.py", b"2")
     with pytest.raises(Refused, match="twice"):
         wheel_members(source(wheel), SCHEME)

@@ -118,9 +118,7 @@ def wheels(*names: str) -> Wheels:
     return Wheels(
         chosen=tuple(
             ChosenWheel(
-                package=LockedPackage(
-                    name=name, version="1.0", marker=None, wheels=(), sdist=None
-                ),
+                package=LockedPackage(name=name, version="1.0", marker=None, wheels=(), sdist=None),
                 file=LockedFile(
                     name=f"{name}-1.0-py3-none-any.whl",
                     url="https://index.example/x.whl",
@@ -149,7 +147,10 @@ def make_image(store: Store, bundle: Bundle, base: Base):
 
 def test_the_configuration_runs_as_nobody_and_stops_on_sigterm(bundle, base):
     data = image_config(
-        base=base, platform="linux/arm64", layers=base.layers, described=describe_image(bundle, base)
+        base=base,
+        platform="linux/arm64",
+        layers=base.layers,
+        described=describe_image(bundle, base),
     )
     document = json.loads(data)
     assert (document["os"], document["architecture"]) == ("linux", "arm64")
