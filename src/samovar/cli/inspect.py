@@ -54,7 +54,8 @@ def describe(name: str, bundle: Bundle) -> dict[str, Any]:
                 "proof": "identical",
                 "rows_from": 1,
                 "rows_to": None,
-            }
+            },
+            *(engine.to_json() for engine in receipt.engines),
         ],
         "service": {"app": document.app, "message": document.message},
         "packages": [

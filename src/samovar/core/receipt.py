@@ -93,6 +93,49 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenEngine:
+    """A faster way to compute the same, proven on the receipt's rows and more.
+
+    Parameters
+    ----------
+    name : str
+        ``linear``, ``trees``, ... (runtime/engines).
+    proof : str
+        ``identical`` or ``equivalent`` to the model's own answers.
+    rows_from, rows_to : int
+        Sizes of a call for which it was proven; ``rows_to`` None is without limit.
+    """
+
+    name: str
+    proof: str
+    rows_from: int = 1
+    rows_to: int | None = None
+
+    @classmethod
+    def from_json(cls, document: Any) -> ProvenEngine:
+        """Read it from a stored document."""
+        try:
+            rows_to = document["rows_to"]
+            return cls(
+                name=str(document["name"]),
+                proof=str(document["proof"]),
+                rows_from=int(document["rows_from"]),
+                rows_to=None if rows_to is None else int(rows_to),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise Damaged("The receipt has an engine that is none.") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the object that ``inspect`` prints, which is the stored form too."""
+        return {
+            "name": self.name,
+            "proof": self.proof,
+            "rows_from": self.rows_from,
+            "rows_to": self.rows_to,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """Reference inputs and what the model answered.
 
@@ -114,6 +157,8 @@ class Receipt:
     rows_multiple : int
         The model is always called with a multiple of so many rows, the last one repeated: matrix
         products then give a row the same bits in whatever company. 1 calls it with the rows alone.
+    engines : tuple of ProvenEngine
+        Beside the model itself.
     """
 
     method: str
@@ -123,6 +168,7 @@ class Receipt:
     policy: Policy
     numerics: str
     rows_multiple: int = 1
+    engines: tuple[ProvenEngine, ...] = ()
 
     @classmethod
     def from_json(cls, document: Any) -> Receipt:
@@ -149,6 +195,7 @@ class Receipt:
             policy=Policy(relative_difference=float(policy.get("relative_difference", 0.0))),
             numerics=str(document.get("numerics", "native")),
             rows_multiple=max(1, int(document.get("rows_multiple", 1))),
+            engines=tuple(map(ProvenEngine.from_json, document.get("engines", ()))),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -164,4 +211,6 @@ class Receipt:
         }
         if self.rows_multiple != 1:
             document["rows_multiple"] = self.rows_multiple
+        if self.engines:
+            document["engines"] = [engine.to_json() for engine in self.engines]
         return document

@@ -10,6 +10,7 @@ from samovar.runtime.outputs import Answer, arrange, concatenate
 
 if TYPE_CHECKING:
     from samovar.runtime.codec import Codec, Rows
+    from samovar.runtime.engines import Engine
 
 
 class Predictor:
@@ -28,6 +29,11 @@ class Predictor:
         call of its own.
     rows_multiple : int
         See core/receipt.py.
+
+    Attributes
+    ----------
+    engine : Engine, optional
+        Answers calls of up to ``engine_rows`` rows instead of the model.
     """
 
     def __init__(
@@ -44,6 +50,8 @@ class Predictor:
         self.codec = codec
         self.is_batching = is_batching
         self.call = bound_method(model, method)
+        self.engine: Engine | None = None
+        self.engine_rows = 0
 
     def __call__(self, rows: Rows) -> tuple[Answer, ...]:
         """Answer rows, in one call where batching was earned.
@@ -64,7 +72,10 @@ class Predictor:
         try:
             if surplus:
                 rows = self.codec.concatenate([rows, [rows[-1]] * surplus])
-            raw = self.call(self.codec.assemble(rows))
+            call = self.call
+            if self.engine is not None and len(rows) <= self.engine_rows:
+                call = self.engine.call
+            raw = call(self.codec.assemble(rows))
         except (SamovarError, MemoryError):
             raise
         except Exception as error:  # a model may raise anything; its words go on

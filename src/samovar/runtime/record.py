@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from samovar.core.receipt import Policy, Receipt
+from samovar.core.receipt import Policy, ProvenEngine, Receipt
 from samovar.core.signature import Signature
 from samovar.errors import InvalidInput, ScriptFailed
 from samovar.runtime.codec import Codec
+from samovar.runtime.engines import find_engine, same_bits
 from samovar.runtime.estimators import is_positional, may_take_null, policy_of
 from samovar.runtime.inference import describe_outputs, read_examples
 from samovar.runtime.opening import load, method_of
 from samovar.runtime.outputs import Answer, concatenate, to_tensor
 from samovar.runtime.packages import distribution_of
-from samovar.runtime.predictor import Predictor, class_name
+from samovar.runtime.predictor import Predictor, bound_method, class_name
 
 if TYPE_CHECKING:
     from samovar.runtime.inference import ExampleTable
@@ -59,6 +60,7 @@ def record(job: Job) -> dict[str, Any]:
         policy=policy,
         numerics=str(job.options.get("numerics", "native")),
         rows_multiple=multiple,
+        engines=prove_engines(model, method, table, multiple),
     )
     signature = Signature(
         container=table.container,
@@ -160,6 +162,29 @@ def measure_batching(
             return verdict
         worst = verdict if verdict != "identical" else worst
     return worst
+
+
+def prove_engines(
+    model: Any, method: str, table: ExampleTable, rows_multiple: int
+) -> tuple[ProvenEngine, ...]:
+    """Find the engine for a model and compare its answers with the model's, bit for bit."""
+    is_plain = table.container == "array" and all(
+        column.dtype == "float64" and not column.nullable for column in table.columns
+    )
+    engine = find_engine(model, method) if is_plain else None
+    if engine is None:
+        return ()
+    probes = _probes(model, method, table)
+    codec = Codec(Signature(container="array", inputs=table.columns, outputs=()))
+    rows = codec.read_rows([*table.rows, *probes.rows])
+    call = bound_method(model, method)
+    for size in sorted({1, *_BATCH_SIZES, len(rows)}):
+        for start in (0, size % len(rows)):
+            count = size + -size % rows_multiple
+            array = codec.assemble([rows[(start + i) % len(rows)] for i in range(count)])
+            if not same_bits(call(array), engine.call(array)):
+                return ()
+    return (ProvenEngine(name=engine.name, proof="identical"),)
 
 
 def _compare(together: Answers, singly: Answers, policy: Policy) -> str:
