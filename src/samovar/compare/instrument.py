@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,23 +83,31 @@ class Instrument:
         self._within = within
         self._known: dict[Subset, Reading] = dict(known)
 
-    def measure(self, subsets: Sequence[Subset], purpose: str) -> list[Reading]:
+    def measure(self, subsets: Sequence[Subset], *purposes: str) -> list[Reading]:
         """Give the readings of subsets, executing what is not known.
+
+        Parameters
+        ----------
+        subsets : sequence of frozenset of str
+            What is to be B's.
+        *purposes : str
+            Why, for the trail: one for all, or one for each.
 
         Raises
         ------
         OutOfBudget
             Where that is not allowed any more.
         """
+        why = dict(zip(subsets, itertools.cycle(purposes), strict=False))
         new = [subset for subset in dict.fromkeys(subsets) if subset not in self._known]
         made = [(subset, self._mixture(subset)) for subset in new]
         for subset, mixture in made:
             if mixture is None:
-                self._note(subset, Reading(outcomes=(), reason="it does not compile"), purpose)
+                self._note(subset, Reading(outcomes=(), reason="it does not compile"), why[subset])
         possible = [(subset, mixture) for subset, mixture in made if mixture is not None]
         outcomes = self.ledger.outcomes([mixture for _, mixture in possible], self.repetitions)
         for (subset, _), found in zip(possible, outcomes, strict=True):
-            self._note(subset, Reading(outcomes=found), purpose)
+            self._note(subset, Reading(outcomes=found), why[subset])
         return [self._known[subset] for subset in subsets]
 
     def reading(self, subset: Subset) -> Reading | None:

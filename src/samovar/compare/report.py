@@ -27,7 +27,7 @@ _STYLE: Final = """
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --soft: #9aa5af; --line: #3a434b;
   --paper: #14181c; --panel: #1d2329; --up: #58b98d; --down: #e0795f; --total: #8795a2; } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; overflow-wrap: anywhere; }
+  max-width: 52rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.35rem; line-height: 1.35; margin: .2rem 0 1rem; }
 h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
 p.runs, .soft { color: var(--soft); }
@@ -174,7 +174,7 @@ def _path(answer: Answer) -> str:
     trees = []
     for within in dict.fromkeys(step.within for step in answer.steps):
         steps = [step for step in answer.steps if step.within == within]
-        title = f"Inside {within}" if within else "B, as it was recorded"
+        title = f"Inside {within}" if within else f"B: {number(answer.b)}"
         trees.append(f"<li>{escape(title)}{_branches(steps)}</li>")
     return f'<h2>The path of executions</h2>\n<ul class="tree">{"".join(trees)}</ul>'
 

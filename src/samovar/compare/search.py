@@ -166,7 +166,7 @@ class Search:
             taken = found.names | set(found.companions)
             # Whether B without the culprits gives A's result is asked at the same time.
             both = [taken, self._everything - found.names] if taken else [taken]
-            reading = self._measure(both, "alone" if taken else "start")[0]
+            reading = self._instrument.measure(both, "alone", "without")[0]
             if reading.ok:
                 return reading
             pool = [name for name in reach if name not in taken]

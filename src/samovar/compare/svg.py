@@ -11,11 +11,11 @@ from samovar.compare.words import number
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_WIDTH: Final = 720
+_WIDTH: Final = 560
 _ROW: Final = 34
-_LABELS: Final = 290
-_VALUES: Final = 80
-_LONGEST: Final = 40
+_LABELS: Final = 190
+_VALUES: Final = 70
+_LONGEST: Final = 27
 
 
 @dataclass(frozen=True, slots=True)
