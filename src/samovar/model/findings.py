@@ -49,6 +49,7 @@ class Log:
         self.root: str | None = None
         self.protocol = 0
         self.has_joblib_arrays = False
+        self.begins_with_objects = False
 
     def seen(self, name: str) -> None:
         """Note that a stream names a global."""

@@ -7,19 +7,13 @@ reader takes the array's bytes off the file (``joblib/numpy_pickle.py``, ``load_
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from samovar.core.allowlist import Global
-from samovar.errors import InvalidModel
 from samovar.model.dtypes import data_type_of
 from samovar.model.pickle_reader import PickleReader
 from samovar.model.source import broken
 from samovar.model.values import Instance, Mapping, Name
-
-if TYPE_CHECKING:
-    from samovar.core.allowlist import Policy
-    from samovar.model.findings import Log
-    from samovar.model.source import Source
 
 WRAPPER: Final = Global("joblib.numpy_pickle", "NumpyArrayWrapper")
 _MAX_COUNT: Final = 1 << 48
@@ -32,7 +26,6 @@ class JoblibReader(PickleReader):
         """Pass over the array that follows a wrapper, and put the array in its place."""
         if made.cls is None or made.cls.what != WRAPPER:
             return
-        self.log.has_joblib_arrays = True
         state = made.state
         if self.source.position() < self.frame_end:
             raise broken("An array stands inside a frame, where joblib's reader would not find it.")
@@ -41,6 +34,9 @@ class JoblibReader(PickleReader):
         count = _count(state.get("shape"))
         item = data_type_of(state.get("dtype"))
         subtype = state.get("subclass")
+        if not self.log.has_joblib_arrays:
+            self.log.has_joblib_arrays = True
+            self.log.begins_with_objects = item.has_objects
         if item.has_objects:
             self._nested()
         else:
@@ -73,17 +69,3 @@ def _count(shape: Any) -> int:
         if count > _MAX_COUNT:
             raise broken(f"An array's shape {shape} is larger than any machine's memory.")
     return count
-
-
-def read_stream(source: Source, policy: Policy, log: Log, max_acts: int) -> Any:
-    """Read one stream as joblib's reader would; plain pickles are a case of it."""
-    return JoblibReader(source, policy, log, max_acts=max_acts).run()
-
-
-def read_plain(source: Source, policy: Policy, log: Log, max_acts: int) -> bool:
-    """Read a stream as the standard library would, and say whether it got to STOP."""
-    try:
-        PickleReader(source, policy, log, max_acts=max_acts).run()
-    except InvalidModel:
-        return False
-    return True

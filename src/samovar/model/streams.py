@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Final
 
 from samovar.errors import InvalidModel
@@ -71,9 +72,18 @@ def second_reading(source: Source, policy: Policy, log: Log) -> None:
         if error.code != BROKEN:
             raise
     for finding in other.findings():
-        if is_plausible(finding.global_) and finding.global_ in other.strangers:
+        if finding.global_ in other.strangers and _could_run(finding.global_, log):
             log.seen(finding.global_)
             log.add(finding.global_, finding.offset, f"read as a plain pickle, {finding.why}")
+
+
+def _could_run(name: str, log: Log) -> bool:
+    # Where joblib's first array holds objects, a plain reader takes the memo of the nested pickle
+    # for that of the outer one: honest files then name chance pairs of texts, such as "city.dtype".
+    if not log.begins_with_objects:
+        return is_plausible(name)
+    module, _, attribute = name.rpartition(".")
+    return module in sys.stdlib_module_names and hasattr(sys.modules.get(module), attribute)
 
 
 def is_plausible(name: str) -> bool:

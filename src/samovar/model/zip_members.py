@@ -27,6 +27,7 @@ _DESCRIPTOR_SIZES: Final = (12, 16, 20, 24)
 _FOLLOWED_BY_DESCRIPTOR: Final = 0x08
 # Bits that change nothing of the bytes: compression level, descriptor, UTF-8 names.
 _HARMLESS_FLAGS: Final = 0x0002 | 0x0004 | _FOLLOWED_BY_DESCRIPTOR | 0x0800
+_ENDING_BYTES: Final = 22
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _MEMBERS: Final = 100_000
 _RATIO: Final = 1100
@@ -83,8 +84,9 @@ def _check(archive: zipfile.ZipFile, file: io.BufferedReader) -> None:
     names = {member.filename for member in members}
     if len(members) > _MEMBERS or len(names) != len(members):
         raise broken("The zip has too many members, or two of one name.")
-    if archive.comment:
-        raise broken("The zip has a comment, where other data can hide.")
+    file.seek(-_ENDING_BYTES, io.SEEK_END)
+    if archive.comment or file.read(4) != b"PK\x05\x06":
+        raise broken("Other data follows the zip, or hides in its comment.")
     expected = 0
     for member in sorted(members, key=lambda member: member.header_offset):
         _check_member(member)

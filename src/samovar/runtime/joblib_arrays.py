@@ -57,9 +57,16 @@ class ArrayInStream:
             array = array.reshape(self.shape[::-1]).transpose()
         else:
             array = array.reshape(self.shape)
-        if not array.dtype.isnative:
+        if _is_foreign(self.dtype):
             array = array.byteswap().view(array.dtype.newbyteorder("="))
         # NumPy 1 let joblib give the subclass back; with NumPy 2 it gives plain arrays.
         if hasattr(array, "__array_prepare__") and self.subclass is not np.ndarray:
             return array.view(self.subclass)
         return array
+
+
+def _is_foreign(dtype: Any) -> bool:
+    """Say whether every part is of the other byte order; mixed records stay as they are."""
+    if dtype.fields:
+        return all(_is_foreign(field[0]) for field in dtype.fields.values())
+    return not dtype.isnative
