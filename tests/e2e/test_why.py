@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import textwrap
+import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli import samovar
+from cli import SAMOVAR, samovar
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 SCRIPT = """
     import csv, json, os, random, sys
@@ -210,3 +216,48 @@ def test_wrong_use_is_said(pair: Pair) -> None:
     assert samovar("why", "a", "nobody", "--json", code=2).error["code"] == "no_run"
     both = samovar("why", "a", "b", "--metric", "score", "--predictions", "--json", code=2)
     assert both.error["code"] == "wrong_use"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc")
+def test_an_interruption_gives_what_is_known_and_leaves_nothing_running(pair: Pair) -> None:
+    # Alone, "up" makes the script take a minute; in B, "guard" spares it that.
+    slow = SCRIPT.replace(
+        'if P["crash"]',
+        'if P["up"] and not P["guard"]:\n'
+        '        open(P["marker"], "w").close()\n'
+        '        __import__("time").sleep(60)\n'
+        '    if P["crash"]',
+    )
+    marker = pair.folder / "sleeping"
+    pair.train("a", script=slow, params={"marker": str(marker)})
+    pair.train("b", script=slow, params={"up": 1, "guard": 1, "marker": str(marker)})
+    asked = subprocess.Popen(
+        [SAMOVAR, "why", "a", "b", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with asked:
+        assert wait_for(marker.exists)
+        asked.send_signal(signal.SIGINT)
+        out, _ = asked.communicate(timeout=30)
+    assert asked.returncode == 130
+    answer = json.loads(out)
+    assert (answer["outcome"], answer["interrupted"]) == ("unexplained", True)
+    assert (answer["runs"], blamed(answer)) == (3, {"param:up"})
+    assert sleepers() == 0
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> bool:
+    """Wait until a condition holds."""
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.1)
+    return condition()
+
+
+def sleepers() -> int:
+    """Count training scripts that run in this test's home."""
+    home = os.environ["SAMOVAR_HOME"]
+    found = 0
+    for entry in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            found += str(entry.readlink()).startswith(f"{home}/work")
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import signal
@@ -12,13 +13,14 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
 
-from samovar.errors import InvalidProject, ScriptFailed
+from samovar.errors import Interrupted, InvalidProject, ScriptFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _END_S: Final = 5.0
+_LOOK_S: Final = 0.1
 _CHUNK: Final = 64 * 1024
 _PYTHONS: Final = ("python", "python3", "py")
 
@@ -84,6 +86,7 @@ def execute(
     variables: Mapping[str, str],
     timeout_s: float | None,
     show: bool,
+    stop: threading.Event | None = None,
 ) -> Execution:
     """Run a command to its end, keeping and showing what it prints.
 
@@ -99,11 +102,15 @@ def execute(
         It, and what it started, is ended after so many seconds.
     show : bool
         Pass its output on to our stderr while it runs.
+    stop : threading.Event, optional
+        Once it is set, by another thread, the command is ended.
 
     Raises
     ------
     ScriptFailed
         Where the command does not exist.
+    Interrupted
+        Where it was stopped.
     """
     started = time.monotonic()
     try:
@@ -132,7 +139,7 @@ def execute(
         reader.start()
     timed_out = False
     try:
-        process.wait(timeout_s)
+        _wait(process, timeout_s, stop)
     except subprocess.TimeoutExpired:
         timed_out = True
         _end(process)
@@ -150,6 +157,25 @@ def execute(
         stdout=bytes(pipes[0][1]),
         stderr=bytes(pipes[1][1]),
     )
+
+
+def _wait(
+    process: subprocess.Popen[bytes], timeout_s: float | None, stop: threading.Event | None
+) -> None:
+    if stop is None:
+        process.wait(timeout_s)
+        return
+    ends = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    while not stop.is_set():
+        left = ends - time.monotonic()
+        try:
+            process.wait(min(_LOOK_S, max(left, 0.0)))
+        except subprocess.TimeoutExpired:
+            if left <= 0:
+                raise
+        else:
+            return
+    raise Interrupted("The execution was stopped.")
 
 
 def _drain(pipe: IO[bytes] | None, kept: bytearray, show: bool) -> None:  # noqa: FBT001 - a thread's target

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.compare.blend import Blend, blend
@@ -80,6 +81,7 @@ class RecordRunner:
         self._a, self._b = self._side(a), self._side(b)
         self._timeout_s = timeout_s
         self._progress = progress
+        self._stop = Event()
         self._cache = home.cache(_CACHE)
         self._known: dict[str, Venv | str] = {}
 
@@ -95,6 +97,8 @@ class RecordRunner:
                 for done in as_completed(waiting):
                     yield waiting[done], done.result()
             except BaseException:
+                # What is running would otherwise be waited for, however long it takes.
+                self._stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
@@ -190,7 +194,7 @@ class RecordRunner:
             try:
                 done = run_spec(
                     self._store, spec, venv, workspace / "run",
-                    timeout_s=self._timeout_s, show=False,
+                    timeout_s=self._timeout_s, show=False, stop=self._stop,
                 )  # fmt: skip
             except FailedExecution as error:
                 return Outcome(

@@ -19,6 +19,8 @@ from samovar.record.metrics import Metrics, read_metrics
 from samovar.record.predictions import read_predictions
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from samovar.core.receipt import Tensor
     from samovar.env.venv import Venv
     from samovar.record.spec import Content, Spec
@@ -131,6 +133,7 @@ def run_spec(
     *,
     timeout_s: float | None,
     show: bool,
+    stop: Event | None = None,
 ) -> Done:
     """Execute a spec in an empty folder.
 
@@ -144,6 +147,8 @@ def run_spec(
         The command is ended after so many seconds.
     show : bool
         Pass its output on while it runs.
+    stop : threading.Event, optional
+        Once it is set, the command is ended.
 
     Raises
     ------
@@ -160,6 +165,7 @@ def run_spec(
         variables=variables_of(spec, venv, log),
         timeout_s=timeout_s,
         show=show,
+        stop=stop,
     )
     try:
         _check_end(spec, execution, timeout_s)
