@@ -89,11 +89,11 @@ def load(home: Home, store: Store, file: Path) -> list[tuple[Reference | None, D
         folder.mkdir()
         with file.open("rb") as content:
             extract_tar(content, folder)
-        return import_layout(store, folder, where=file, scratch=workspace / "scratch")
+        return import_layout(store, folder, where=file)
 
 
 def import_layout(
-    store: Store, folder: Path, *, where: Path, scratch: Path
+    store: Store, folder: Path, *, where: Path
 ) -> list[tuple[Reference | None, Descriptor]]:
     """Read an image layout's content into the store, after all of it was checked.
 
@@ -103,8 +103,6 @@ def import_layout(
         The layout.
     where : Path
         How messages name it.
-    scratch : Path
-        Where layers are unpacked for the check; removed by the caller.
     """
     index = _read_index(folder, where)
     wanted: dict[Digest, Descriptor] = {}
@@ -113,7 +111,7 @@ def import_layout(
             wanted.setdefault(found.digest, found)
     for descriptor in wanted.values():
         if descriptor.media_type in media_types.MANIFESTS:
-            check_content(folder / "blobs" / "sha256", descriptor, scratch)
+            check_content(folder / "blobs" / "sha256", descriptor)
     with store.writing():
         for descriptor in wanted.values():
             store.put_stream(

@@ -6,29 +6,36 @@ is made of: layers that unpack, and configurations that describe them.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.core import media_types
-from samovar.core.digest import Digest
 from samovar.core.manifest import Manifest
 from samovar.errors import Damaged, UserError
-from samovar.store.unpack import extract_tar
+from samovar.store.unpack import Limits, scan_tar
+from samovar.store.unpack_inflate import inflated
+from samovar.store.unpack_layer import scan_layer
+from samovar.store.unpack_names import check_inside
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from samovar.core.descriptor import Descriptor
+    from samovar.core.digest import Digest
 
-_CHUNK: Final = 1024 * 1024
-_MAX_LAYER_BYTES: Final = 64 * 1024**3
+_OUR_LAYERS: Final = frozenset(
+    {
+        media_types.MODEL_WEIGHT_TAR,
+        media_types.MODEL_WEIGHT_CONFIG_TAR,
+        media_types.MODEL_CODE_TAR,
+        media_types.MODEL_DATASET_TAR,
+    }
+)
+_FILE_NAMES: Final = ("org.opencontainers.image.title", media_types.MODEL_FILEPATH)
 _OURS: Final = frozenset({media_types.MODEL_MANIFEST, media_types.RUN_MANIFEST})
 
 
-def check_content(blobs: Path, descriptor: Descriptor, scratch: Path) -> None:
+def check_content(blobs: Path, descriptor: Descriptor) -> None:
     """Check one manifest whose blobs have the right digests already.
 
     Parameters
@@ -37,8 +44,6 @@ def check_content(blobs: Path, descriptor: Descriptor, scratch: Path) -> None:
         Folder of blobs by their hexadecimal digest.
     descriptor : Descriptor
         Of the manifest.
-    scratch : Path
-        Where layers are unpacked; empty again afterwards.
 
     Raises
     ------
@@ -52,12 +57,12 @@ def check_content(blobs: Path, descriptor: Descriptor, scratch: Path) -> None:
     manifest = Manifest.from_bytes((blobs / descriptor.digest.hex).read_bytes())
     if manifest.subject is not None:
         return  # an attestation or an SBOM: read by whoever asks for it, never unpacked
+    _check_titles(manifest)
     if manifest.config.media_type == media_types.OCI_CONFIG:
         _check_diff_ids(blobs, manifest, ("rootfs", "diff_ids"))
     elif manifest.artifact_type in _OURS:
         if manifest.artifact_type == media_types.MODEL_MANIFEST:
             _check_diff_ids(blobs, manifest, ("modelfs", "diffIds"))
-            _check_layers(blobs, manifest, scratch)
     else:
         raise UserError(
             f"{descriptor.digest} is neither a bundle, nor a run, nor an image.",
@@ -67,13 +72,12 @@ def check_content(blobs: Path, descriptor: Descriptor, scratch: Path) -> None:
         )
 
 
-def _check_layers(blobs: Path, manifest: Manifest, scratch: Path) -> None:
-    try:
-        for layer in manifest.layers:
-            with (blobs / layer.digest.hex).open("rb") as file:
-                extract_tar(file, scratch)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+def _check_titles(manifest: Manifest) -> None:
+    """Refuse file names that lead out of the folder into which other tools would write them."""
+    for layer in manifest.layers:
+        for key in _FILE_NAMES:
+            if key in layer.annotations:
+                check_inside(layer.annotations[key].removesuffix("/"), Limits())
 
 
 def _check_diff_ids(blobs: Path, manifest: Manifest, field: tuple[str, str]) -> None:
@@ -92,23 +96,14 @@ def _check_diff_ids(blobs: Path, manifest: Manifest, field: tuple[str, str]) -> 
 
 
 def _diff_id(path: Path, layer: Descriptor) -> Digest:
-    """Give the digest of a layer's uncompressed bytes, never holding more than a piece of them."""
-    if not layer.media_type.endswith("gzip"):
-        return layer.digest
-    state, size = hashlib.sha256(), 0
-    inflate = zlib.decompressobj(wbits=31)
+    """Read a layer to its end, refuse what no honest one has, and give its diff ID."""
     with path.open("rb") as file:
-        try:
-            while chunk := file.read(_CHUNK):
-                while chunk:
-                    piece = inflate.decompress(chunk, _CHUNK)
-                    size += len(piece)
-                    if size > _MAX_LAYER_BYTES:
-                        raise Damaged(f"The layer {layer.digest} inflates beyond all measure.")
-                    state.update(piece)
-                    chunk = inflate.unconsumed_tail
-        except zlib.error as error:
-            raise Damaged(f"The layer {layer.digest} is not gzip.", why=str(error)) from error
-    if not inflate.eof or inflate.unused_data:
-        raise Damaged(f"The layer {layer.digest} is cut off, or hides something after its end.")
-    return Digest("sha256:" + state.hexdigest())
+        if layer.media_type in _OUR_LAYERS:
+            return scan_tar(file)
+        if layer.media_type.endswith("zstd"):
+            raise UserError(
+                f"The layer {layer.digest} is compressed by zstd, which samovar does not read.",
+                hint="Push the image with gzip layers.",
+                code="not_a_bundle",
+            )
+        return scan_layer(inflated(file) if layer.media_type.endswith("gzip") else file)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +13,7 @@ from samovar.core.bundle import BundleDocument
 from samovar.core.manifest import Index, Manifest
 from samovar.core.receipt import Receipt
 from samovar.errors import Damaged, UserError
-from samovar.store.unpack import extract_tar
+from samovar.store.unpack import extract_tar, read_tar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,16 +153,7 @@ def _members(store: Store, layer: Descriptor) -> dict[str, bytes]:
     """Read a small layer's regular files into memory; nothing is written anywhere."""
     if layer.size_bytes > _MAX_DESCRIPTION_BYTES:
         raise Damaged(f"The layer {layer.digest} is too large for a description.")
-    try:
-        with tarfile.open(fileobj=io.BytesIO(store.read_blob(layer)), mode="r:") as archive:
-            found: dict[str, bytes] = {}
-            for member in archive:
-                content = archive.extractfile(member) if member.isreg() else None
-                if content is not None:
-                    found[member.name] = content.read()
-            return found
-    except tarfile.TarError as error:
-        raise Damaged(f"The layer {layer.digest} is not a tar file.") from error
+    return read_tar(io.BytesIO(store.read_blob(layer)))
 
 
 def _member(members: dict[str, bytes], name: str) -> bytes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from samovar.bundle.archive import import_layout, load
+from samovar.bundle.checking import check_content
 from samovar.bundle.environment import LockedEnvironment, locked_environment
 from samovar.bundle.locking import lock_of
 from samovar.bundle.opened import Bundle, open_bundle, unpack_bundle
@@ -124,15 +126,14 @@ def _find(store: Store, reference: Reference, progress: Progress) -> Descriptor:
     from samovar.registry.pull import pull  # HTTP is slow to import and seldom needed here
 
     progress(f"Pulling {reference}")
-    return pull(store, reference).descriptor
+    return pull(store, reference, check=partial(check_content, store.blobs)).descriptor
 
 
 def _load(home: Home, store: Store, target: Archive | LayoutFolder) -> tuple[Reference, Bundle]:
     if isinstance(target, Archive):
         loaded = load(home, store, target.path)
     else:
-        with home.workspace() as workspace:
-            loaded = import_layout(store, target.path, where=target.path, scratch=workspace)
+        loaded = import_layout(store, target.path, where=target.path)
     if len(loaded) != 1:
         raise UserError(
             f"{target.path} has {len(loaded)} bundles.",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from samovar.bundle.checking import check_content
 from samovar.cli import exit_codes
 from samovar.cli.opening import open_store
 from samovar.cli.sizes import human_size
@@ -31,7 +33,13 @@ def command(screen: Screen, reference: str, plain_http: bool) -> int:
     from samovar.registry.pull import pull  # the HTTP client is slow to import
 
     with showing(screen, f"Pulling {source}") as progress:
-        done = pull(store, source, options=Options(plain_http=plain_http), progress=progress)
+        done = pull(
+            store,
+            source,
+            options=Options(plain_http=plain_http),
+            progress=progress,
+            check=partial(check_content, store.blobs),
+        )
     document = {
         "name": str(source),
         "digest": str(done.descriptor.digest),

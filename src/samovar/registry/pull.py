@@ -68,7 +68,7 @@ def pull(
     progress : callable, optional
         Told how far it is, from one thread at a time.
     check : callable, optional
-        Called with each manifest before the name is set.
+        Called with each manifest that is new, before the name is set.
 
     Raises
     ------
@@ -87,8 +87,8 @@ def pull(
             roots += job.read_referrers()
         job.fetch_blobs()
         job.keep_documents()
-        for descriptor in job.documents.values():
-            if check is not None and descriptor.media_type in media_types.MANIFESTS:
+        for descriptor in job.new_manifests():
+            if check is not None:
                 check(descriptor)
         if reference.tag is not None:
             store.set_name(reference, root)
@@ -161,6 +161,11 @@ class _Job:
             self.store.put_bytes(data)
             self.tally.arrived(len(data))
             self.tally.moved(len(data))
+
+    def new_manifests(self) -> list[Descriptor]:
+        """Give the manifests that were not in the store before."""
+        found = [self.documents[digest] for digest in self.arrived]
+        return [one for one in found if one.media_type in media_types.MANIFESTS]
 
     def _visit(self, descriptor: Descriptor, *, depth: int) -> None:
         if descriptor.digest in self.documents:

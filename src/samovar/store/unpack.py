@@ -16,13 +16,15 @@ from typing import IO, TYPE_CHECKING
 from samovar.store.unpack_folder import Folder
 from samovar.store.unpack_limits import Limits, refused
 from samovar.store.unpack_names import check_portable, spelling
-from samovar.store.unpack_reader import TarReader, plain_name
+from samovar.store.unpack_reader import Hashed, TarReader, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Limits", "Taken", "extract_tar", "read_tar"]
+    from samovar.core.digest import Digest
+
+__all__ = ["Limits", "Taken", "extract_tar", "read_tar", "scan_tar"]
 
 
 def extract_tar(stream: IO[bytes], into: Path, *, limits: Limits | None = None) -> list[str]:
@@ -59,6 +61,26 @@ def extract_tar(stream: IO[bytes], into: Path, *, limits: Limits | None = None) 
         raise
     finally:
         folder.close()
+
+
+def scan_tar(stream: IO[bytes], *, limits: Limits | None = None) -> Digest:
+    """Read a tar file to its end by the rules of `extract_tar`, and write nothing.
+
+    Returns
+    -------
+    Digest
+        Of its bytes: a layer's diff ID.
+    """
+    limits = limits or Limits()
+    hashed = Hashed(stream)
+    taken = Taken()
+    for member in map(plain_name, TarReader(hashed, limits)):
+        if member.kind == "folder" and member.name == ".":
+            continue
+        parts = check_portable(member.name, limits)
+        _check_kind(member.name, member.kind)
+        taken.add(parts, is_folder=member.kind == "folder")
+    return hashed.digest()
 
 
 def read_tar(stream: IO[bytes], *, limits: Limits | None = None) -> dict[str, bytes]:

@@ -18,10 +18,12 @@ from typing import IO, TYPE_CHECKING, Final
 
 from samovar.store.unpack_limits import Limits, refused
 from samovar.store.unpack_names import WHITEOUT, check_inside
-from samovar.store.unpack_reader import Member, TarReader, plain_name
+from samovar.store.unpack_reader import Hashed, Member, TarReader, plain_name
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from samovar.core.digest import Digest
 
 _OPAQUE: Final = ".wh..wh..opq"
 _MAX_LINKS: Final = 40
@@ -58,6 +60,32 @@ def extract_layer(stream: IO[bytes], root: Path, *, limits: Limits | None = None
     root.mkdir(parents=True, exist_ok=True)
     layer = _Layer(root.resolve(), TarReader(stream, limits), limits)
     return layer.apply()
+
+
+def scan_layer(stream: IO[bytes], *, limits: Limits | None = None) -> Digest:
+    """Read an uncompressed layer to its end, and write nothing.
+
+    What `extract_layer` refuses by a member's own name, kind or target is refused here too; where
+    the links of lower layers lead is known to it alone.
+
+    Returns
+    -------
+    Digest
+        The layer's diff ID.
+    """
+    limits = limits or Limits()
+    hashed = Hashed(stream)
+    for member in map(plain_name, TarReader(hashed, limits)):
+        if member.kind == "folder" and member.name == ".":
+            continue
+        parts = check_inside(member.name, limits)
+        if parts[-1].startswith(WHITEOUT) and parts[-1] != _OPAQUE:
+            _hidden(parts[-1], member.name)
+        if member.kind == "link":
+            _check_target(parts[:-1], member)
+        if member.kind == "hard link":
+            check_inside(member.target.removeprefix("./"), limits)
+    return hashed.digest()
 
 
 class _Layer:
@@ -98,7 +126,7 @@ class _Layer:
                 self._remove(path)
                 os.link(source, path, follow_symlinks=False)
         elif member.kind == "link":
-            self._check_target(parent, member)
+            _check_target(parent.relative_to(self._root).parts, member)
             self._remove(path)
             path.symlink_to(member.target)
         else:
@@ -121,10 +149,7 @@ class _Layer:
             for path in self._children(parent):
                 self._remove_lower(path)
             return
-        hidden = name[len(WHITEOUT) :]
-        if hidden in {"", ".", ".."} or hidden.startswith(WHITEOUT):
-            raise refused(shown, "is a whiteout of nothing that can be removed")
-        self._remove_lower(parent / hidden)
+        self._remove_lower(parent / _hidden(name, shown))
 
     def _remove_lower(self, path: Path) -> None:
         if path not in self._ours:
@@ -156,16 +181,6 @@ class _Layer:
             raise refused(member.name, "is a hard link to no file of the image")
         return source
 
-    def _check_target(self, parent: Path, member: Member) -> None:
-        """Refuse links that climb above the root; absolute ones begin there."""
-        depth = 0 if member.target.startswith("/") else len(parent.relative_to(self._root).parts)
-        if not member.target or "\0" in member.target:
-            raise refused(member.name, "is a link to nothing")
-        for part in member.target.split("/"):
-            depth += -1 if part == ".." else 0 if part in {"", "."} else 1
-            if depth < 0:
-                raise refused(member.name, "is a link that leads out of the image")
-
     def _resolve(self, parts: tuple[str, ...], shown: str) -> Path:
         """Find a folder below the root, following links as a process with that root would."""
         here, waiting, links = self._root, list(reversed(parts)), 0
@@ -191,3 +206,22 @@ class _Layer:
                 raise refused(shown, "is a folder to some members, and none to others")
             here = following
         return here
+
+
+def _hidden(name: str, shown: str) -> str:
+    """Give the name that a whiteout removes."""
+    hidden = name[len(WHITEOUT) :]
+    if hidden in {"", ".", ".."} or hidden.startswith(WHITEOUT):
+        raise refused(shown, "is a whiteout of nothing that can be removed")
+    return hidden
+
+
+def _check_target(parent: tuple[str, ...], member: Member) -> None:
+    """Refuse links that climb above the root; absolute ones begin there."""
+    depth = 0 if member.target.startswith("/") else len(parent)
+    if not member.target or "\0" in member.target:
+        raise refused(member.name, "is a link to nothing")
+    for part in member.target.split("/"):
+        depth += -1 if part == ".." else 0 if part in {"", "."} else 1
+        if depth < 0:
+            raise refused(member.name, "is a link that leads out of the image")

@@ -12,10 +12,12 @@ Format".
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
+from samovar.core.digest import Digest
 from samovar.store.unpack_limits import Limits, damaged, refused
 
 if TYPE_CHECKING:
@@ -63,6 +65,38 @@ class Member:
     target: str = ""
 
 
+class Readable(Protocol):
+    """What is read forwards."""
+
+    def read(self, size: int, /) -> bytes:
+        """Give at most so many bytes, none at the end."""
+        ...
+
+
+class Hashed:
+    """A stream that is hashed as it is read.
+
+    Parameters
+    ----------
+    stream : file object
+        Read forwards.
+    """
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream = stream
+        self._state = hashlib.sha256()
+
+    def read(self, size: int, /) -> bytes:
+        """Give at most so many bytes, none at the end."""
+        data = self._stream.read(size)
+        self._state.update(data)
+        return data
+
+    def digest(self) -> Digest:
+        """Give the digest of what was read so far."""
+        return Digest("sha256:" + self._state.hexdigest())
+
+
 class TarReader:
     """The members of a tar file, in order; the content of each is read before the next.
 
@@ -74,7 +108,7 @@ class TarReader:
         How much it may hold.
     """
 
-    def __init__(self, stream: IO[bytes], limits: Limits) -> None:
+    def __init__(self, stream: Readable, limits: Limits) -> None:
         self._stream = stream
         self._limits = limits
         self._left = 0
