@@ -18,8 +18,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 _PATH = re.compile(r"/v2/(?P<name>.+)/(?P<kind>manifests|blobs|referrers)/(?P<rest>.*)")
@@ -128,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
         for fault in self.registry.faults:
             if fault(self):
                 return
-        self.query = {key: values for key, values in parse_qs(parts.query).items()}
+        self.query = parse_qs(parts.query)
         if parts.path == "/token":
             self._token()
         elif self._allowed(parts.path):

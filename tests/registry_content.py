@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from samovar.core import media_types
 from samovar.core.descriptor import Descriptor
 from samovar.core.manifest import Index, Manifest
-from samovar.store.layout import Store
+
+if TYPE_CHECKING:
+    from samovar.store.layout import Store
 
 
 def put_blob(store: Store, data: bytes, media_type: str) -> Descriptor:

@@ -12,7 +12,7 @@ else:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Read a TOML document.
+    r"""Read a TOML document.
 
     Raises
     ------
@@ -21,7 +21,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
     Examples
     --------
-    >>> parse_toml("[a]\\nb = 1")
+    >>> parse_toml("[a]\nb = 1")
     {'a': {'b': 1}}
     """
     document: dict[str, Any] = tomllib.loads(text)

@@ -54,7 +54,8 @@ def render(existing: str | None, values: dict[str, Any]) -> str:
     existing : str, optional
         What a user has: only keys that it lacks are added; comments and order stay.
     values : dict
-        ``name``, ``version``, ``python``, ``model``, ``app``, ``message``, ``requirements``, ``examples``.
+        ``name``, ``version``, ``python``, ``model``, ``app``, ``message``, ``requirements``,
+        ``examples``.
     """
     if existing is None:
         return _new(values)

@@ -208,7 +208,7 @@ def test_wrong_media_type_is_found(
 ) -> None:
     key = "team/titanic", "1"
     fake.manifests[key] = (media_type, fake.manifests[key][1])
-    with pytest.raises(Damaged, match="mani|media type|index"):
+    with pytest.raises(Damaged, match=r"mani|media type|index"):
         pull(other_store, reference, options=QUICK)
     assert_nothing_was_kept(other_store, lacks=model)
 
