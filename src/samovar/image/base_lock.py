@@ -15,7 +15,7 @@ from typing import Any, Final
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
 from samovar.core.reference import Reference
-from samovar.errors import InvalidRequirements, Unavailable
+from samovar.errors import InvalidRequirements, NotFound, Unavailable
 from samovar.image.platform import Libc
 
 VERSION: Final = 1
@@ -185,7 +185,12 @@ def lock_of_base(text: str, python: str) -> BaseLock | None:
     """Give the ``base.lock`` that ``--base`` means, or None where it means an image."""
     if text == DEBIAN:
         return known_base(python)
-    if text.endswith(_LOCK_SUFFIX) and Path(text).is_file():
+    if text.endswith(_LOCK_SUFFIX):
+        if not Path(text).is_file():
+            raise NotFound(
+                f"There is no file {text}.",
+                hint="--base takes 'debian', a base.lock, an OCI layout, or an image's reference.",
+            )
         return BaseLock.from_text(Path(text).read_bytes(), where=text)
     return None
 
