@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -16,6 +16,9 @@ from samovar.deploy.folder import write_files
 from samovar.deploy.own_wheel import wheel_name, write_wheel
 from samovar.deploy.plan import Plan, Service
 from samovar.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SERVICE = Service(
     name="titanic", version="1", digest=Digest.of(b""), image="titanic:1", python="3.11"
@@ -35,7 +38,7 @@ def test_hosts_are_read_as_ssh_writes_them(text: str, line: str) -> None:
     assert ansible.Host.parse(text).line == line
 
 
-@pytest.mark.parametrize("text", ["", "a b", "user@", "h:port", "-oProxyCommand=x y"])
+@pytest.mark.parametrize("text", ["", "a b", "user@", "h:port", "-oProxyCommand=x y", "-oX"])
 def test_what_is_no_host_is_refused(text: str) -> None:
     with pytest.raises(UserError):
         ansible.Host.parse(text)
