@@ -34,5 +34,6 @@ COMMANDS: Final[dict[str, str]] = {
     "pull": "Pull a bundle or image from a registry.",
     "gc": "Delete what no name reaches.",
     "fsck": "Check every blob in the store against its digest.",
+    "run": "Run replicas with limits behind one address.",
     "deploy": "Write what an orchestrator needs, and carry it out.",
 }

@@ -12,7 +12,7 @@ from samovar.compare.answer import UNEXPLAINED
 from samovar.compare.ledger import Budget
 from samovar.compare.question import Question
 from samovar.compare.report import why_page
-from samovar.record.explain import explain_sides
+from samovar.record.explain import LOCAL, RAY, explain_sides
 from samovar.record.sides import find_side
 from samovar.store.atomic import write_file
 from samovar.store.home import Home
@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 @click.option("--max-runs", type=click.IntRange(min=0), metavar="N", help="At most N executions.")
 @click.option(
     "--max-seconds", type=click.FloatRange(min=0), metavar="S", help="Start none after S seconds."
+)
+@click.option(
+    "--executor",
+    type=click.Choice([LOCAL, RAY]),
+    default=LOCAL,
+    show_default=True,
+    help="Where mixtures run: here, or on the nodes of a running Ray cluster.",
 )
 @click.option("--timeout", type=click.FloatRange(min=0.1), metavar="SECONDS", help="End one then.")
 @click.option(
@@ -65,6 +72,7 @@ def command(screen: Screen, /, a: str, b: str, html: Path | None, **options: Any
             ),
             budget=Budget(max_runs=options["max_runs"], max_seconds=options["max_seconds"]),
             timeout_s=options["timeout"],
+            executor=options["executor"],
             progress=progress,
         )
     if html is not None:
