@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOURCE = Path(samovar.__file__).parent
-_LOADING = """
-import pickle
-def load_model(path, format, *, trusted=(), method="predict"):
-    return pickle.loads(path.read_bytes())
-"""
 
 
 def make_runtime(folder: Path) -> Path:
@@ -39,8 +34,6 @@ def make_runtime(folder: Path) -> Path:
     for room in ("core", "runtime"):
         shutil.copytree(SOURCE / room, package / room, ignore=ignore)
     shutil.copy(SOURCE / "errors.py", package / "errors.py")
-    if not (package / "runtime" / "loading.py").exists():
-        (package / "runtime" / "loading.py").write_text(_LOADING, encoding="utf-8")
     (folder / "boot").mkdir()
     shutil.copy(SOURCE / "runtime" / "boot.py", folder / "boot" / "boot.py")
     return folder

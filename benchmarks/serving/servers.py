@@ -52,7 +52,7 @@ def uwsgi(project: Path, folder: Path, port: int) -> list[str]:
     return [
         str(folder / "pyuwsgi"), "--socket", str(project / f"uwsgi-{port}.sock"), "--master",
         "--processes", "2", "--chdir", str(APPS), "--module", "flask_app:app", "--disable-logging",
-        "--die-on-term", "--listen", "100", "--need-app", "--home", str(folder.parent),
+        "--die-on-term", "--listen", "1024", "--need-app", "--home", str(folder.parent),
     ]  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def nginx(folder: Path, port: int, location: str) -> list[str]:
     )
     configuration.write_text(
         f"worker_processes auto; daemon off; pid {folder}/nginx-{port}.pid; user root;"
-        "error_log /dev/null; events { worker_connections 1024; }"
+        "error_log /dev/null; events { worker_connections 4096; }"
         f"http {{ access_log off; keepalive_requests 1000000000; {temporary}"
         f"server {{ listen 127.0.0.1:{port}; location / {{ {location} }} }} }}"
     )
