@@ -49,11 +49,11 @@ def listen_unix(path: str) -> list[socket.socket]:
     place = Path(path)
     if place.exists() and not stat.S_ISSOCK(place.stat().st_mode):
         raise UserError(f"{path} is there and is no socket.", hint="Name another path.")
+    if place.exists():
+        _check_stale(path)
+        place.unlink()
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        if place.exists():
-            _check_stale(path)
-            place.unlink()
         bound.bind(path)
         bound.listen(BACKLOG)
     except OSError as error:
