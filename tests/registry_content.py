@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from samovar.core import media_types
@@ -30,7 +31,9 @@ def put_bundle(store: Store, model: bytes = b"model" * 1000, code: bytes = b"cod
 
 
 def put_index(store: Store, *children: Descriptor) -> Descriptor:
-    return store.put_document(Index(manifests=children))
+    """Store an index; without artifact types, which older skopeos drop from descriptors."""
+    plain = tuple(replace(child, artifact_type=None) for child in children)
+    return store.put_document(Index(manifests=plain))
 
 
 def put_attestation(store: Store, subject: Descriptor, words: bytes = b"proof") -> Descriptor:

@@ -118,7 +118,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _object(config: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
-    found = config.get(key) or {}
+    found = config.get(key)
+    if found is None:
+        return {}
     if not isinstance(found, dict):
         raise _unreadable(path, f"Its {key!r} is not an object.")
     return found

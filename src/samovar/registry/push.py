@@ -79,6 +79,7 @@ def push(
         raise InvalidReference(
             f"{reference} is the name of other content.",
             why=f"What is to be pushed has the digest {descriptor.digest}.",
+            hint="Give a tag, or leave the digest out.",
         )
     name = reference.tag or str(descriptor.digest)
     tally = Tally(progress)
