@@ -96,15 +96,14 @@ def test_the_index_carries_the_bundle(built):
     assert verdict["verdict"] == "IDENTICAL"
 
 
-def test_a_changed_model_makes_no_layer_of_packages_again(built, tmp_path):
+def test_a_changed_bundle_makes_no_layer_of_packages_again(built, tmp_path):
     project, home, document = built
     changed = tmp_path / "web"
     shutil.copytree(project, changed)
     text = (changed / "samovar.toml").read_text()
-    (changed / "samovar.toml").write_text(text.replace('version = "1.0.0"', 'version = "1.0.1"'))
-    after = samovar(
-        "build", *BOTH, "--tag", "changed", "--json", cwd=changed, SAMOVAR_HOME=home
-    ).json
+    (changed / "samovar.toml").write_text(text.replace('name = "titanic"', 'name = "changed"'))
+    after = samovar("build", *BOTH, "--json", cwd=changed, SAMOVAR_HOME=home).json
+    assert after["ref"] == "changed"
     assert after["built_layers"] == 0
     assert after["digest"] != document["digest"]
     old = {layer["digest"] for layer in document["layers"]}
