@@ -21,7 +21,6 @@ _MAGIC: Final = (
     (b"\x5d\x00\x00", "lzma"),
     (b"\x04\x22\x4d\x18", "lz4"),
 )
-_UNREADABLE: Final = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"ZF", "joblib's format before 0.10"))
 PREFIX_BYTES: Final = 6
 _PIECE: Final = 1 << 18
 _BASE_BYTES: Final = 64 << 20
@@ -39,11 +38,6 @@ def compression_of(prefix: bytes) -> str | None:
     'gzip'
     """
     return next((name for magic, name in _MAGIC if prefix.startswith(magic)), None)
-
-
-def unreadable_compression(prefix: bytes) -> str | None:
-    """Name a compression that is known and not read, or None."""
-    return next((name for magic, name in _UNREADABLE if prefix.startswith(magic)), None)
 
 
 def limit_for(compressed_bytes: int) -> int:

@@ -61,7 +61,9 @@ def test_main_is_never_trusted() -> None:
     assert not policy.trusts(named("__main__.Clip"))
 
 
-@pytest.mark.parametrize("dotted", ["os.system", "subprocess", "builtins.eval", "functools.partial"])
+@pytest.mark.parametrize(
+    "dotted", ["os.system", "subprocess", "builtins.eval", "functools.partial"]
+)
 def test_what_runs_anything_cannot_be_trusted(dotted: str) -> None:
     with pytest.raises(InvalidProject, match="cannot be trusted"):
         Policy([dotted])

@@ -93,6 +93,10 @@ ALLOWED = {
     "a list and a dictionary of protocol 0": MARK + text("a") + MARK + number(1) + b"l" + b"d",
 }  # fmt: skip
 
+ALLOWED["a named tuple with its arguments"] = (
+    name("sklearn.impute._iterative._ImputerTriplet") + pack(number(1), NONE, NONE) + NEW
+)
+
 REFUSED = {
     "an unknown subtype": (
         call("numpy._core.multiarray._reconstruct", name("builtins.int"), pack(number(0)), raw(b"b")),
@@ -181,6 +185,9 @@ REFUSED = {
     ),
     "laughs as a key": (LAUGHS + EMPTY_DICT + b"h\x28" + NONE + SETITEM, "forever"),
     "laughs in a set": (LAUGHS + EMPTY_SET + MARK + b"h\x28" + ADDITEMS, "forever"),
+    "a deep key": (
+        EMPTY_DICT + NONE + TUPLE1 * 200 + NONE + SETITEM, "forever",
+    ),
     "a distribution that runs code": (
         made(NORM, text("_parse_arg_template"), text("import os")), "not what SciPy writes",
     ),
