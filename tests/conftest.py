@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# A busy machine is no failure: nothing here asserts a time.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 pytest_plugins = [
     "engines.browser",
@@ -15,6 +20,7 @@ pytest_plugins = [
     "engines.registry",
     "engines.ssh",
     "engines.tools",
+    "engines.ray_cluster",  # after the one that it uses
     "engines.web",
 ]
 

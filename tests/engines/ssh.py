@@ -1,4 +1,4 @@
-"""An OpenSSH server that knows one key, and the client's configuration for it."""
+"""An OpenSSH server that knows one key and gives an empty home, and the client's configuration."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ def run_sshd(
     for path in (host_key, key):
         command = [keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(path)]
         subprocess.run(command, check=True, capture_output=True)
+    (folder / "home").mkdir()
     (folder / "authorized_keys").write_bytes(key.with_suffix(".pub").read_bytes())
     port = free_port()
     (folder / "sshd_config").write_text(
@@ -82,6 +83,7 @@ def run_sshd(
         f"AuthorizedKeysFile {folder / 'authorized_keys'}\nStrictModes no\nUsePAM no\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n"
         "Subsystem sftp internal-sftp\nMaxStartups 100\nMaxSessions 100\n"
+        f"SetEnv HOME={folder / 'home'}\n"
     )
     public = host_key.with_suffix(".pub").read_text()
     (folder / "known_hosts").write_text(f"[{address}]:{port} {public}")

@@ -40,20 +40,23 @@ _SHOWN_ROWS = 10
 def command(screen: Screen, target: str | None, against: str | None, python: Path | None) -> int:
     """Replay the receipt and say whether the predictions are the same.
 
-    TARGET is a bundle (NAME, digest, folder, .tar, registry reference) or http://...
+    TARGET is a bundle (NAME, digest, folder, .tar, registry reference), http://... or ssh://...
     """
     home = Home.locate()
     store = Store(home.store)
     found = read_target(target, store)
     with screen.progress("Opening the bundle") as progress:
         if isinstance(found, Remote):
-            if found.scheme not in {"http", "https"}:
+            if found.scheme == "ssh":
+                result = _verify_host(home, store, found.address, against, progress)
+            elif found.scheme in {"http", "https"}:
+                bundle = _reference_bundle(home, store, against, progress)
+                result = verify_service(found.address, bundle.document, bundle.receipt)
+            else:
                 raise UserError(
                     f"{found.address} cannot be verified from here.",
-                    hint="Give a bundle, or the http:// address of its service.",
+                    hint="Give a bundle, http://... or ssh://...",
                 )
-            bundle = _reference_bundle(home, store, against, progress)
-            result = verify_service(found.address, bundle.document, bundle.receipt)
         else:
             _, bundle = resolve(home, store, found, progress)
             receipt = None
@@ -64,6 +67,27 @@ def command(screen: Screen, target: str | None, against: str | None, python: Pat
             )
     screen.result(result.to_json(), lambda console: _people(console, result))
     return _exit_code(result.verdict)
+
+
+def _verify_host(
+    home: Home, store: Store, address: str, against: str | None, progress: Callable[[str], None]
+) -> Verification:
+    """Replay the receipt on the service that was deployed to a host."""
+    from samovar.deploy.remote import services_on, tunnel
+
+    services = services_on(address)
+    wanted = against
+    if wanted is None:
+        if len(services) > 1:
+            names = ", ".join(service.name for service in services)
+            raise UserError(
+                f"{address} has several services: {names}.", hint="Name one's bundle by --against."
+            )
+        wanted = str(services[0].digest)
+    bundle = resolve(home, store, read_target(wanted, store), progress)[1]
+    matching = [service for service in services if service.digest == bundle.digest] or services
+    with tunnel(address, matching[0].port) as url:
+        return verify_service(url, bundle.document, bundle.receipt)
 
 
 def _reference_bundle(

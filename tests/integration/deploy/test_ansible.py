@@ -136,6 +136,12 @@ def test_hosts_are_served_once_and_a_bad_bundle_switches_nobody(
     assert again.returncode == 0, again.stdout
     assert changed(again.stdout) == {"east": 0, "west": 0}
 
+    proof = subprocess.run(
+        [SAMOVAR, "verify", "ssh://west", "--json"], env=fleet.env, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert json.loads(proof.stdout)["verdict"] == "IDENTICAL", proof.stdout + proof.stderr
+
     bad = write(good, tmp_path / "bad")
     damage(next((bad / "roles" / "samovar_service" / "files").glob("*.tar")))
     other = "sha256:" + "0" * 64
