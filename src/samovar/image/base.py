@@ -106,9 +106,8 @@ def debian_base(
     debs = [(deb.name, deb.version, deb.sha256, deb.layer) for deb in lock.packages[platform]]
 
     def make(layer: str) -> Layer:
-        paths = fetch_debs(home.cache("debs"), lock.packages[platform], progress)
-        by_digest = {deb[2]: path for deb, path in zip(debs, paths, strict=True)}
-        members = base_members(lock, platform, layer, by_digest)
+        fetched = fetch_debs(home.cache("debs"), lock, platform, progress)
+        members = base_members(lock, platform, layer, fetched)
         return store_layer(
             store, members, _WHAT[layer].format(release=lock.release, python=lock.python)
         )

@@ -10,16 +10,17 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from samovar.core.tar import TarMember
+from samovar.errors import Unavailable
 from samovar.image.deb import MERGED, DebFile, read_deb
 from samovar.image.download import Download, fetch_all
 from samovar.image.mirror import archives
 from samovar.image.paths import USER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
-    from samovar.image.base_lock import BaseLock, LockedDeb
+    from samovar.image.base_lock import BaseLock
 
     Progress = Callable[[str], None]
 
@@ -59,34 +60,39 @@ _GROUP: Final = f"root:x:0:\nsamovar:x:{USER}:\nnogroup:x:65534:\n"
 _NSSWITCH: Final = "passwd: files\ngroup: files\nhosts: files dns\nservices: files\n"
 
 
-def fetch_debs(folder: Path, packages: Iterable[LockedDeb], progress: Progress) -> list[Path]:
-    """Bring packages into a cache and give their paths in order.
+def fetch_debs(folder: Path, lock: BaseLock, platform: str, progress: Progress) -> dict[str, Path]:
+    """Bring a base's packages into a cache and give their paths by their SHA-256.
 
     Raises
     ------
     Unavailable
         Where the mirror does not have one any more, saying what to do then.
     """
-    wanted = list(packages)
+    wanted = lock.packages[platform]
     hosts = archives() if any(not (folder / deb.sha256).exists() for deb in wanted) else {}
-    return fetch_all(
-        folder,
-        [
-            Download(
-                name=deb.path.rpartition("/")[2],
-                # A mirror of snapshots has security updates in an archive of their own, and
-                # point releases take them into the main one.
-                urls=tuple(
-                    f"{hosts[archive]}/{deb.path}" for archive in (deb.archive,) if archive in hosts
-                ),
-                sha256=deb.sha256,
-                size_bytes=deb.size_bytes,
-            )
-            for deb in wanted
-        ],
-        what="Debian packages",
-        progress=progress,
-    )
+    files = [
+        Download(
+            name=deb.path.rpartition("/")[2],
+            urls=(f"{hosts[deb.archive]}/{deb.path}",) if deb.archive in hosts else (),
+            sha256=deb.sha256,
+            size_bytes=deb.size_bytes,
+        )
+        for deb in wanted
+    ]
+    try:
+        paths = fetch_all(folder, files, what="Debian packages", progress=progress)
+    except Unavailable as error:
+        if error.code != "download_failed":
+            raise
+        raise Unavailable(
+            error.message,
+            why=error.why,
+            hint="Mirrors drop packages that Debian has superseded. Let SAMOVAR_DEBIAN_MIRROR "
+            f"name a snapshot of {lock.date[:10]} or soon after, use a newer samovar, or an image "
+            "with --base.",
+            code="download_failed",
+        ) from error
+    return dict(zip([deb.sha256 for deb in wanted], paths, strict=True))
 
 
 def base_members(

@@ -7,6 +7,8 @@ import io
 import json
 import lzma
 import tarfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
@@ -174,6 +176,31 @@ def test_a_missing_package_offline_says_so(home, store, monkeypatch):
     monkeypatch.setenv("SAMOVAR_DEBIAN_MIRROR", "http://mirror.example/debian")
     with pytest.raises(Unavailable, match="switched off"):
         debian_base(home, store, lock, "linux/amd64", QUIET)
+
+
+def test_a_package_that_the_mirror_dropped_says_what_to_do(home, store, monkeypatch):
+    lock = base_of(home, ("libc6", deb_of(tar_of({})), "base"))
+    for file in home.cache("debs").iterdir():
+        file.unlink()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Nothing) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        host = f"http://127.0.0.1:{server.server_port}/debian"
+        monkeypatch.setenv("SAMOVAR_DEBIAN_MIRROR", host)
+        with pytest.raises(Unavailable, match=r"libc6\.deb") as caught:
+            debian_base(home, store, lock, "linux/amd64", QUIET)
+        server.shutdown()
+    assert "404" in str(caught.value)
+    assert "snapshot of 2026-01-01" in (caught.value.hint or "")
+
+
+class _Nothing(BaseHTTPRequestHandler):
+    """A mirror that has nothing."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 def layout_of(folder, *layers: bytes, env=("PATH=/usr/local/bin:/usr/bin",), platform="amd64"):
