@@ -17,8 +17,8 @@ CORE_MAY_IMPORT = {
     "__future__", "base64", "bisect", "bz2", "collections", "contextlib", "dataclasses", "datetime",
     "enum", "functools", "hashlib", "heapq", "io", "itertools", "json", "lz4", "lzma", "math",
     "operator", "re", "statistics", "string", "struct", "types", "typing", "unicodedata", "zlib",
-    # Values in memory are tar files and TOML too; which reader there is depends on the version.
-    "sys", "tarfile", "tomllib", "tomli", "samovar",
+    # Values in memory are TOML too; which reader there is depends on the version.
+    "sys", "tomllib", "tomli", "samovar",
 }  # fmt: skip
 RUNTIME_DEPENDENCIES = {"msgspec", "httptools", "uvloop"}
 BROUGHT_BY_THE_MODEL = {

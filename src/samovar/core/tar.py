@@ -1,7 +1,8 @@
 """Write tar files whose bytes depend on their members alone.
 
 Names are sorted, parents are added, the owner is 0:0 without names, the time is 0, and modes are
-0755 or 0644, so that users, umasks, clocks and Python versions leave no trace.
+0755 or 0644, so that users, umasks, clocks and Python versions leave no trace. The headers are
+written here, since digests must outlive the standard library's habits.
 
 References
 ----------
@@ -10,7 +11,6 @@ POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header".
 
 from __future__ import annotations
 
-import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _BLOCK: Final = 512
 _RECORD: Final = 20 * _BLOCK
+_NAME: Final = 100
+_LARGEST: Final = 8**11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +112,22 @@ def header(member: TarMember, size_bytes: int) -> bytes:
     size_bytes : int
         Length of the content; 0 for links and folders.
     """
-    info = tarfile.TarInfo(member.path)
-    info.mode = 0o755 if member.executable or member.folder else 0o644
+    mode = 0o755 if member.executable or member.folder else 0o644
+    path, kind, target = member.path, b"0", ""
     if member.folder:
-        info.type = tarfile.DIRTYPE
+        path, kind = f"{path}/", b"5"
     elif member.link is not None:
-        info.type, info.linkname, info.mode = tarfile.SYMTYPE, member.link, 0o777
-    else:
-        info.size = size_bytes
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+        kind, mode, target = b"2", 0o777, member.link
+    records = _record("path", path) if _needs_record(path) else b""
+    records += _record("linkpath", target) if _needs_record(target) else b""
+    if size_bytes >= _LARGEST:
+        records += _record("size", str(size_bytes))
+        size_bytes = 0
+    block = _block(path, kind, mode=mode, size_bytes=size_bytes, target=target)
+    if not records:
+        return block
+    extended = _block("././@PaxHeader", b"x", mode=0, size_bytes=len(records))
+    return extended + records + padding(len(records)) + block
 
 
 def padding(size_bytes: int) -> bytes:
@@ -130,6 +139,32 @@ def ending(size_bytes: int) -> bytes:
     """Give what ends a tar file of so many bytes."""
     end = 2 * _BLOCK
     return b"\0" * (end + -(size_bytes + end) % _RECORD)
+
+
+def _block(path: str, kind: bytes, *, mode: int, size_bytes: int, target: str = "") -> bytes:
+    """Write one header; what does not fit is cut, since an extended header says it whole."""
+    start = b"%s%07o\0%07o\0%07o\0%011o\0%011o\0" % (_field(path), mode, 0, 0, size_bytes, 0)
+    end = kind + _field(target) + b"ustar\00000"
+    end += bytes(_BLOCK - len(start) - 8 - len(end))
+    checksum = sum(start) + 8 * ord(" ") + sum(end)
+    return start + b"%06o\0 " % checksum + end
+
+
+def _field(text: str) -> bytes:
+    return text.encode("ascii", "replace")[:_NAME].ljust(_NAME, b"\0")
+
+
+def _needs_record(text: str) -> bool:
+    return not text.isascii() or len(text) > _NAME
+
+
+def _record(key: str, value: str) -> bytes:
+    """Write one record of an extended header; its length counts its own digits."""
+    content = b" %s=%s\n" % (key.encode("ascii"), value.encode("utf-8"))
+    length = len(content)
+    while (whole := len(content) + len(str(length))) != length:
+        length = whole
+    return b"%d%s" % (length, content)
 
 
 def _pieces(member: TarMember) -> Iterator[bytes]:
