@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from samovar.image.base_debian import LAYERS, VERSION, base_members, fetch_debs
@@ -115,7 +116,7 @@ def debian_base(
     layers, built = [], 0
     for layer in LAYERS:
         key = {"kind": f"debian {VERSION}", "layer of": layer, "debs": debs}
-        found, made = cached_layer(home, store, key, lambda layer=layer: make(layer))  # type: ignore[misc]  # bound at once
+        found, made = cached_layer(home, store, key, partial(make, layer))
         layers.append(found)
         built += made
     return Base(

@@ -52,7 +52,7 @@ _LEFT_OUT: Final = re.compile(
 _CERTIFICATES: Final = "usr/share/ca-certificates/"
 _BUNDLE: Final = "etc/ssl/certs/ca-certificates.crt"
 _PASSWD: Final = (
-    "root:x:0:0:root:/root:/sbin/nologin\n"
+    "root:x:0:0:root:/:/sbin/nologin\n"
     f"samovar:x:{USER}:{USER}:samovar:/nonexistent:/sbin/nologin\n"
     "nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n"
 )

@@ -7,6 +7,7 @@ import json
 import re
 import tarfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -44,6 +45,7 @@ _MUSL_LOADER: Final = re.compile(r"lib/ld-musl-[\w-]+\.so\.1")
 _APK: Final = "lib/apk/db/installed"
 _OLDEST_MUSL: Final = (1, 1)
 _ORDER: Final = ("usr/local/bin/", "usr/bin/", "bin/")
+_CHUNK: Final = 1 << 20
 _MAX_CONFIG_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -160,7 +162,7 @@ def _from_layout(store: Store, folder: Path, platform: str) -> tuple[str, Descri
     for blob in content.blobs:
         with (blobs / blob.digest.hex).open("rb") as file:
             store.put_stream(
-                iter(lambda file=file: file.read(1 << 20), b""),  # type: ignore[misc]  # bound at once
+                iter(partial(file.read, _CHUNK), b""),
                 expected=blob.digest,
                 size_bytes=blob.size_bytes,
             )

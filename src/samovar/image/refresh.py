@@ -108,7 +108,7 @@ def make_lock(suite: str, minor: str, *, keyring: Path) -> BaseLock:
         place = f"{hosts['debian-security']}/dists/{suite}-security"
         sources.append(("debian-security", place, _verified(place, keyring)))
     packages: dict[str, tuple[LockedDeb, ...]] = {}
-    glibc = ""
+    libc = None
     for platform, architecture in ARCHITECTURES.items():
         newest = _newest(
             stanza
@@ -117,14 +117,14 @@ def make_lock(suite: str, minor: str, *, keyring: Path) -> BaseLock:
         )
         names = _closure(newest, [seed.format(minor=minor) for seed in SEEDS])
         packages[platform] = tuple(_locked(newest[name]) for name in sorted(names))
-        glibc = re.match(r"(?:\d+:)?(\d+\.\d+)", newest["libc6"].fields["Version"])[1]  # type: ignore[index]  # every libc6 has such a version
-    major, _, low = glibc.partition(".")
+        libc = _libc(newest["libc6"].fields["Version"])
+    assert libc is not None, "there is an architecture"
     return BaseLock(
         suite=suite,
         release=_field(release, "Version") or suite,
         date=_date(_field(release, "Date")),
         python=minor,
-        libc=Libc(name="glibc", major=int(major), minor=int(low)),
+        libc=libc,
         packages=packages,
     )
 
@@ -229,6 +229,13 @@ def _locked(stanza: _Stanza) -> LockedDeb:
 
 
 _ONLY_FOR_PYTHON: Final = frozenset({"libexpat1", "libffi8", "libsqlite3-0", "libuuid1"})
+
+
+def _libc(version: str) -> Libc:
+    match = re.match(r"(?:\d+:)?(\d+)\.(\d+)", version)
+    if match is None:
+        raise Damaged(f"{version!r} is not a version of glibc.")
+    return Libc(name="glibc", major=int(match[1]), minor=int(match[2]))
 
 
 def _field(release: str, name: str) -> str:

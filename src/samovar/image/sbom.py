@@ -17,6 +17,8 @@ from samovar.image.base import Component
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cyclonedx.model.component import Component as Part
+
     from samovar.bundle.opened import Bundle
     from samovar.image.base import Base
     from samovar.image.wheel_choice import ChosenWheel
@@ -47,29 +49,14 @@ def cyclonedx(bundle: Bundle, listed: Sequence[Component], created: str) -> byte
     created : str
         RFC 3339.
     """
-    from cyclonedx.model import HashAlgorithm, HashType
     from cyclonedx.model.bom import Bom, BomMetaData
     from cyclonedx.model.component import Component as Part
     from cyclonedx.model.component import ComponentType
     from cyclonedx.model.dependency import Dependency
     from cyclonedx.model.tool import ToolRepository
     from cyclonedx.output.json import JsonV1Dot6
-    from packageurl import PackageURL
 
-    def part(component: Component) -> Part:
-        hashes = []
-        if component.sha256 is not None:
-            hashes.append(HashType(alg=HashAlgorithm.SHA_256, content=component.sha256))
-        return Part(
-            name=component.name,
-            version=component.version,
-            type=ComponentType.LIBRARY,
-            bom_ref=component.purl,
-            purl=PackageURL.from_string(component.purl),
-            hashes=hashes,
-        )
-
-    parts = [part(component) for component in listed]
+    parts = [_part(component) for component in listed]
     model = Part(
         name=bundle.document.name,
         version=bundle.document.version,
@@ -93,6 +80,25 @@ def cyclonedx(bundle: Bundle, listed: Sequence[Component], created: str) -> byte
         ],
     )
     return JsonV1Dot6(document).output_as_string().encode()
+
+
+def _part(component: Component) -> Part:
+    from cyclonedx.model import HashAlgorithm, HashType
+    from cyclonedx.model.component import Component as Part
+    from cyclonedx.model.component import ComponentType
+    from packageurl import PackageURL
+
+    hashes = []
+    if component.sha256 is not None:
+        hashes.append(HashType(alg=HashAlgorithm.SHA_256, content=component.sha256))
+    return Part(
+        name=component.name,
+        version=component.version,
+        type=ComponentType.LIBRARY,
+        bom_ref=component.purl,
+        purl=PackageURL.from_string(component.purl),
+        hashes=hashes,
+    )
 
 
 def _iso(created: str) -> str:
