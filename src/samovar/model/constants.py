@@ -95,7 +95,12 @@ class Constants:
 
     def text_1(self) -> None:
         """SHORT_BINUNICODE."""
-        data = self.source.read(self.source.read(1)[0])
+        # The most frequent constant: read without the detour over Source.read.
+        read = self.source.read_some
+        size = ord(read(1) or self.source.read(1))
+        data = read(size)
+        if len(data) != size:
+            raise broken("The stream ends in the middle of a text.")
         self.stack.append(str(data, "utf-8", "surrogatepass"))
 
     def text_4(self) -> None:

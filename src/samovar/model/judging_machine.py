@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 from samovar.core.guard import Guard, Objection
 from samovar.model.source import broken
 from samovar.model.stack_machine import StackMachine
-from samovar.model.values import Instance, Mapping, Name, Sequence, SymbolicView, describe
+from samovar.model.values import (
+    KEPT_KEYS,
+    Instance,
+    Mapping,
+    Name,
+    Sequence,
+    SymbolicView,
+    describe,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
     from samovar.model.source import Source
 
 MAX_WEIGHT: Final = 20_000_000
+_PLAIN: Final = frozenset({int, float, str, bool, bytes, type(None)})
 _MAY_MATTER: Final = frozenset({Name, tuple})
 _WEIGHING: Final = frozenset({tuple, Sequence, Mapping, Instance})
 _NOTED_WEIGHT: Final = 64
@@ -81,6 +90,10 @@ class JudgingMachine(StackMachine):
             target = Mapping()
         guard = self.guard
         for key, value in zip(items[::2], items[1::2], strict=True):
+            if type(key) is str and type(value) in _PLAIN:
+                if len(target) < KEPT_KEYS or key in target or key.startswith("__"):
+                    target[key] = value
+                continue
             if type(key) in _MAY_MATTER:
                 self.object_to(guard.hashed(key), key if isinstance(key, Name) else None)
             if type(value) in _MAY_MATTER:
