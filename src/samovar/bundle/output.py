@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from typing_extensions import Self
-
-from samovar.core.receipt import NON_FINITE, Tensor
 from samovar.errors import UserError
 from samovar.store.atomic import unfinished_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import IO
+
+    from samovar.core.frames import Part
 
 _FORMATS: Final = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow")
 
@@ -53,10 +50,9 @@ class Output:
         if not self._path.parent.is_dir():
             raise UserError(f"There is no folder {self._path.parent}.", hint="Make it first.")
         self._stack = ExitStack()
-        self._write: Callable[[list[str], list[Sequence[Any]], list[str]], None] | None = None
-        self._close: Callable[[], None] = lambda: None
+        self._writer: _Writer | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Output:
         self._unfinished = self._stack.enter_context(unfinished_file(self._path.parent))
         return self
 
@@ -68,138 +64,167 @@ class Output:
     ) -> None:
         with self._stack:
             if kind is None:
-                if self._write is None:
-                    self._start([], [])
-                self._close()
+                self._open(_no_rows()).close()
                 self._unfinished.keep_as(self._path)
 
-    def write(self, tensors: Sequence[Tensor]) -> None:
+    def write(self, parts: Sequence[Part]) -> None:
         """Add the answers to one batch."""
-        names, columns, datatypes = columns_of(tensors)
-        if self._write is None:
-            self._start(names, datatypes)
-        assert self._write is not None
-        self._write(names, columns, datatypes)
+        batch = to_batch(parts)
+        self._open(batch).write(batch)
 
-    def _start(self, names: list[str], datatypes: list[str]) -> None:
-        file = self._unfinished.file
-        if self._format == ".csv":
-            self._write, self._close = _csv_writer(file, names)
-        elif self._format in {".jsonl", ".ndjson"}:
-            self._write, self._close = _json_lines_writer(file)
-        elif self._format == ".json":
-            self._write, self._close = _json_writer(file)
+    def _open(self, batch: Any) -> _Writer:
+        if self._writer is None:
+            self._writer = _writer(self._format, self._unfinished.file, batch.schema)
+        return self._writer
+
+
+def numbers_of(part: Part) -> list[Any]:
+    """Give the values of a part that is a buffer."""
+    import pyarrow as arrow
+
+    listed: list[Any] = _array(part.dtype or "", part.data, arrow).to_pylist()
+    return listed
+
+
+def to_batch(parts: Sequence[Part]) -> Any:
+    """Give outputs as a record batch; one with several values a row makes several columns."""
+    import pyarrow as arrow
+
+    columns: list[Any] = []
+    for part in parts:
+        width = math.prod(part.shape[1:])
+        if part.dtype is None:
+            values = [None if value is None else _text(value) for value in part.data]
+            columns += [arrow.array(values[place::width]) for place in range(width)]
+            continue
+        array = _array(part.dtype, part.data, arrow)
+        if width == 1:
+            columns.append(array)
         else:
-            self._write, self._close = _arrow_writer(
-                file, names, datatypes, is_parquet=self._format != ".arrow"
-            )
+            # Row-major: every width-th value belongs to one column.
+            count = part.shape[0]
+            places = arrow.array(range(0, count * width, width), type=arrow.int64())
+            for place in range(width):
+                columns.append(array.slice(place).take(places))
+    return arrow.record_batch(columns, names=_names(len(columns)))
 
 
-def columns_of(tensors: Sequence[Tensor]) -> tuple[list[str], list[Sequence[Any]], list[str]]:
-    """Give names, values and datatypes of the columns that outputs make.
-
-    Floats that JSON lacks come back as floats; an output with several values a row makes a column
-    for each of them.
-    """
-    columns: list[Sequence[Any]] = []
-    datatypes = []
-    for tensor in tensors:
-        width = math.prod(tensor.shape[1:])
-        data = tensor.data
-        if tensor.is_float:
-            data = tuple(NON_FINITE.get(v, v) if isinstance(v, str) else v for v in data)
-        for place in range(width):
-            columns.append(data[place::width] if width > 1 else data)
-            datatypes.append(tensor.datatype)
-    if len(columns) == 1:
-        return ["prediction"], columns, datatypes
-    return [f"prediction_{place}" for place in range(len(columns))], columns, datatypes
+def _names(count: int) -> list[str]:
+    return ["prediction"] if count == 1 else [f"prediction_{place}" for place in range(count)]
 
 
-_Writer = tuple["Callable[[list[str], list[Sequence[Any]], list[str]], None]", "Callable[[], None]"]
+def _array(dtype: str, data: Any, arrow: Any) -> Any:
+    """Wrap a buffer of little-endian numbers without copying it."""
+    if dtype == "bool":
+        return arrow.array([bool(byte) for byte in bytes(data)])
+    kind = getattr(arrow, dtype)()
+    count = memoryview(data).nbytes // (kind.bit_width // 8)
+    return arrow.Array.from_buffers(kind, count, [None, arrow.py_buffer(data)])
 
 
-def _csv_writer(file: IO[bytes], names: list[str]) -> _Writer:
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names or ["prediction"])
-
-    def write(_names: list[str], columns: list[Sequence[Any]], _types: list[str]) -> None:
-        writer.writerows([_cell(value) for value in row] for row in zip(*columns, strict=True))
-
-    def close() -> None:
-        text.flush()
-        text.detach()
-
-    return write, close
+def _text(value: Any) -> Any:
+    """Keep text and booleans; anything else that is no number is written as text."""
+    return value if isinstance(value, (str, bool)) else str(value)
 
 
-def _cell(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return repr(value) if isinstance(value, float) else value
+def _no_rows() -> Any:
+    import pyarrow as arrow
+
+    return arrow.record_batch([arrow.array([], type=arrow.null())], names=["prediction"])
 
 
-def _json_lines_writer(file: IO[bytes]) -> _Writer:
-    def write(names: list[str], columns: list[Sequence[Any]], _types: list[str]) -> None:
-        for row in zip(*columns, strict=True):
-            record = {name: _json_value(value) for name, value in zip(names, row, strict=True)}
-            file.write(json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+class _Writer(Protocol):
+    def write(self, batch: Any) -> None: ...
 
-    return write, lambda: None
+    def close(self) -> None: ...
 
 
-def _json_writer(file: IO[bytes]) -> _Writer:
-    started = False
+def _writer(ending: str, file: IO[bytes], schema: Any) -> _Writer:
+    if ending == ".csv":
+        return _Csv(file, schema)
+    if ending in {".jsonl", ".ndjson"}:
+        return _JsonLines(file)
+    if ending == ".json":
+        return _Json(file)
+    return _Arrow(file, schema, is_parquet=ending != ".arrow")
 
-    def write(_names: list[str], columns: list[Sequence[Any]], _types: list[str]) -> None:
-        nonlocal started
-        for row in zip(*columns, strict=True):
-            values = [_json_value(value) for value in row]
+
+class _Csv:
+    """CSV as pyarrow writes it: floats in their shortest exact form, NaN and null as nothing."""
+
+    def __init__(self, file: IO[bytes], schema: Any) -> None:
+        from pyarrow import csv
+
+        self._file = file
+        self._options = csv.WriteOptions(include_header=False, quoting_style="needed")
+        file.write(",".join(schema.names).encode() + b"\n")
+
+    def write(self, batch: Any) -> None:
+        from pyarrow import csv
+
+        csv.write_csv(_nan_is_null(batch), self._file, write_options=self._options)
+
+    def close(self) -> None:
+        pass
+
+
+class _JsonLines:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, batch: Any) -> None:
+        for row in batch.to_pylist():
+            record = {name: _json_value(value) for name, value in row.items()}
+            self._file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+
+    def close(self) -> None:
+        pass
+
+
+class _Json:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._separator = b"[\n"
+
+    def write(self, batch: Any) -> None:
+        for row in batch.to_pylist():
+            values = [_json_value(value) for value in row.values()]
             text = json.dumps(values[0] if len(values) == 1 else values, ensure_ascii=False)
-            file.write((b",\n" if started else b"[\n") + text.encode())
-            started = True
+            self._file.write(self._separator + text.encode())
+            self._separator = b",\n"
 
-    def close() -> None:
-        file.write(b"\n]\n" if started else b"[]\n")
+    def close(self) -> None:
+        self._file.write(b"\n]\n" if self._separator == b",\n" else b"[]\n")
 
-    return write, close
+
+class _Arrow:
+    def __init__(self, file: IO[bytes], schema: Any, *, is_parquet: bool) -> None:
+        from pyarrow import ipc, parquet
+
+        self._writer = (
+            parquet.ParquetWriter(file, schema) if is_parquet else ipc.new_file(file, schema)
+        )
+
+    def write(self, batch: Any) -> None:
+        self._writer.write_batch(batch)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _nan_is_null(batch: Any) -> Any:
+    import pyarrow as arrow
+    from pyarrow import compute
+
+    columns = [
+        compute.if_else(compute.is_finite(column), column, None)
+        if arrow.types.is_floating(column.type)
+        and not compute.all(compute.is_finite(column)).as_py()
+        else column
+        for column in batch.columns
+    ]
+    return arrow.record_batch(columns, names=batch.schema.names)
 
 
 def _json_value(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _arrow_writer(
-    file: IO[bytes], names: list[str], datatypes: list[str], *, is_parquet: bool
-) -> _Writer:
-    import pyarrow as arrow
-    from pyarrow import ipc, parquet
-
-    kinds = {
-        "FP64": arrow.float64(), "FP32": arrow.float32(), "FP16": arrow.float32(),
-        "INT64": arrow.int64(), "INT32": arrow.int32(), "INT16": arrow.int16(),
-        "INT8": arrow.int8(), "UINT64": arrow.uint64(), "UINT32": arrow.uint32(),
-        "UINT16": arrow.uint16(), "UINT8": arrow.uint8(), "BOOL": arrow.bool_(),
-    }  # fmt: skip
-    schema = arrow.schema(
-        [
-            (name, kinds.get(kind, arrow.string()))
-            for name, kind in zip(names, datatypes, strict=True)
-        ]
-    )
-    writer = parquet.ParquetWriter(file, schema) if is_parquet else ipc.new_file(file, schema)
-
-    def write(_names: list[str], columns: list[Sequence[Any]], _types: list[str]) -> None:
-        arrays = [
-            arrow.array(
-                [None if value is None else str(value) for value in column]
-                if field.type == arrow.string()
-                else list(column),
-                type=field.type,
-            )
-            for column, field in zip(columns, schema, strict=True)
-        ]
-        writer.write_batch(arrow.record_batch(arrays, schema=schema))
-
-    return write, writer.close

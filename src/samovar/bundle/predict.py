@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.bundle.child import Mismatched, child_variables, run_child
 from samovar.bundle.environment import prepare
 from samovar.bundle.opened import Bundle, unpack_bundle
-from samovar.bundle.output import Output
+from samovar.bundle.output import Output, numbers_of
 from samovar.bundle.tables import read_batches
 from samovar.bundle.verify import check_model, replay_level
-from samovar.core.receipt import NON_FINITE, Tensor
+from samovar.core.frames import read_frames, write_frame
 from samovar.env.lock import Lock
 from samovar.errors import EnvironmentMismatch, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from samovar.bundle.environment import Prepared
+    from samovar.core.frames import Part
     from samovar.core.signature import Signature
     from samovar.store.home import Home
     from samovar.store.layout import Store
 
     Progress = Callable[[str], None]
 
-INPUT: Final = "input.jsonl"
-OUTPUT: Final = "output.jsonl"
+INPUT: Final = "input.frames"
+OUTPUT: Final = "output.frames"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,18 +118,17 @@ def predict_bundle(
 
 
 def write_input(source: str, signature: Signature, workspace: Path) -> int:
-    """Write the rows as the runtime reads them, a batch a line, and give their number."""
+    """Write the rows as the runtime reads them, a frame a batch, and give their number."""
     rows = 0
-    with (workspace / INPUT).open("w", encoding="utf-8") as lines:
+    with (workspace / INPUT).open("wb") as frames:
         for batch in read_batches(source, signature):
             try:
-                text = json.dumps({"columns": batch.columns}, allow_nan=False)
+                write_frame(frames, batch.columns)
             except ValueError as error:
                 raise InvalidInput(
                     f"A value among rows {rows} to {rows + batch.rows - 1} is infinite.",
                     hint="Infinities cannot be asked for; use null or a number.",
                 ) from error
-            lines.write(text + "\n")
             rows += batch.rows
     return rows
 
@@ -164,32 +164,27 @@ def score(
 
 def collect(answers: Path, output: Path | None) -> list[Any] | None:
     """Bring the runtime's answers into a file, or back as a list."""
-    if output is not None:
+    with answers.open("rb") as frames:
+        if output is None:
+            return [value for parts in read_frames(frames) for value in values_of(parts)]
         with Output(output) as file:
-            for tensors in _batches(answers):
-                file.write(tensors)
-        return None
-    return [value for tensors in _batches(answers) for value in values_of(tensors)]
+            for parts in read_frames(frames):
+                file.write(parts)
+    return None
 
 
-def _batches(answers: Path) -> Iterator[list[Tensor]]:
-    with answers.open("rb") as lines:
-        for line in lines:
-            yield [Tensor.from_json(tensor) for tensor in json.loads(line)["outputs"]]
-
-
-def values_of(tensors: list[Tensor]) -> list[Any]:
+def values_of(parts: Sequence[Part]) -> list[Any]:
     """Give one JSON value for each row: a scalar, a list, or a list for each of several outputs."""
-    columns = [_rows_of(tensor) for tensor in tensors]
+    columns = [_rows_of(part) for part in parts]
     if len(columns) == 1:
         return columns[0]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def _rows_of(tensor: Tensor) -> list[Any]:
-    flat = list(tensor.data)
-    if tensor.is_float:
-        flat = [None if value in NON_FINITE else value for value in flat]
-    for size in reversed(tensor.shape[1:]):
+def _rows_of(part: Part) -> list[Any]:
+    flat: list[Any] = part.data if part.dtype is None else numbers_of(part)
+    if part.dtype is not None and part.dtype.startswith("float"):
+        flat = [value if math.isfinite(value) else None for value in flat]
+    for size in reversed(part.shape[1:]):
         flat = [flat[at : at + size] for at in range(0, len(flat), size)]
     return flat

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from samovar.bundle.arrow_columns import arrow_part, zip_columns
 from samovar.bundle.csv_lines import complain_about_csv
+from samovar.core.frames import Part
 from samovar.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -46,13 +48,14 @@ class Batch:
 
     Parameters
     ----------
-    columns : list of list
-        One list of values for each column; for texts one list of strings.
+    columns : list of Part
+        One for each column: a buffer where every value is a number of the column's own type, else
+        a list of JSON values.
     rows : int
         How many.
     """
 
-    columns: list[list[Any]]
+    columns: list[Part]
     rows: int
 
 
@@ -161,7 +164,7 @@ def _of_rows(rows: Sequence[Any], places: Sequence[str], name: str, signature: S
         for row, place in zip(rows, places, strict=True):
             if not isinstance(row, str):
                 raise InvalidInput(f"{name}, {place} is not a text.")
-        return Batch(columns=[list(rows)], rows=len(rows))
+        return Batch(columns=[_values("text", list(rows))], rows=len(rows))
     names = [column.name for column in signature.inputs]
     lists = []
     for row, place in zip(rows, places, strict=True):
@@ -184,10 +187,15 @@ def _of_rows(rows: Sequence[Any], places: Sequence[str], name: str, signature: S
                 f"{name}, {place} has {found}; {len(names)} are wanted.",
                 hint=f"The columns are {', '.join(names)}.",
             )
-    columns = (
-        [list(column) for column in zip(*lists, strict=True)] if lists else [[] for _ in names]
+    columns = zip(*lists, strict=True) if lists else [() for _ in names]
+    return Batch(
+        columns=[_values(name, list(column)) for name, column in zip(names, columns, strict=True)],
+        rows=len(rows),
     )
-    return Batch(columns=columns, rows=len(rows))
+
+
+def _values(name: str, values: list[Any]) -> Part:
+    return Part(name=name, shape=(len(values),), dtype=None, data=values)
 
 
 def _read_csv(file: IO[bytes], path: Path | None, signature: Signature) -> Iterator[Batch]:
@@ -219,7 +227,7 @@ def _read_csv(file: IO[bytes], path: Path | None, signature: Signature) -> Itera
             ),
         )
         for batch in reader:
-            yield from _of_arrow(batch)
+            yield from _of_arrow(batch, name, signature)
     except arrow.ArrowInvalid as error:
         again: IO[bytes] = io.BytesIO(data) if data is not None else _reopened(path)
         with again:
@@ -283,7 +291,7 @@ def _read_parquet(file: IO[bytes], name: str, signature: Signature) -> Iterator[
         header = table.schema_arrow.names
         chosen = [header[place] for place in _choose(header, name, signature)]
         for batch in table.iter_batches(batch_size=BATCH_ROWS, columns=chosen):
-            yield from _of_arrow(batch.select(chosen))
+            yield from _of_arrow(batch.select(chosen), name, signature)
     except arrow.ArrowException as error:
         raise InvalidInput(f"{name} is not a Parquet file.", why=str(error)) from error
 
@@ -304,43 +312,16 @@ def _read_arrow(file: IO[bytes], name: str, signature: Signature) -> Iterator[Ba
             else reader
         )
         for batch in batches:
-            yield from _of_arrow(batch.select(chosen))
+            yield from _of_arrow(batch.select(chosen), name, signature)
     except arrow.ArrowException as error:
         raise InvalidInput(f"{name} is not an Arrow file.", why=str(error)) from error
 
 
-def _of_arrow(batch: Any) -> Iterator[Batch]:
+def _of_arrow(batch: Any, name: str, signature: Signature) -> Iterator[Batch]:
     for start in range(0, batch.num_rows, BATCH_ROWS):
         part = batch.slice(start, BATCH_ROWS)
-        yield Batch(
-            columns=[_plain(column) for column in part.columns],
-            rows=part.num_rows,
-        )
-
-
-def _plain(column: Any) -> list[Any]:
-    """Give a column's values as JSON has them: dates and decimals as text, NaN as null."""
-    import pyarrow as arrow
-
-    kind = column.type
-    if arrow.types.is_dictionary(kind):
-        column = column.dictionary_decode()
-        kind = column.type
-    if arrow.types.is_temporal(kind) or arrow.types.is_decimal(kind):
-        values = column.to_pylist()
-        return [
-            None if value is None
-            else value.isoformat() if hasattr(value, "isoformat") else str(value)
-            for value in values
-        ]  # fmt: skip
-    listed: list[Any] = column.to_pylist()
-    if arrow.types.is_floating(kind):
-        return [
-            value if value is None or value - value == 0 else _special(value) for value in listed
+        columns = [
+            arrow_part(values, column, f"{name}, rows from {start}")
+            for values, column in zip_columns(part.columns, signature)
         ]
-    return listed
-
-
-def _special(value: float) -> float | None:
-    """NaN is null; an infinity cannot be written as JSON and is refused by name later."""
-    return None if value != value else value  # noqa: PLR0124 - only NaN is not itself
+        yield Batch(columns=columns, rows=part.num_rows)

@@ -62,7 +62,7 @@ def _frame_assembler(columns: Sequence[Column]) -> Assembler:
     if len(dtypes) == 1 and dtypes <= _NUMPY:
         dtype = np.dtype(next(iter(dtypes)))
         return lambda rows: pd.DataFrame(np.array(rows, dtype=dtype), columns=names, copy=False)
-    builders = [_series_builder(column) for column in columns]
+    builders = [series_builder(column) for column in columns]
 
     def assemble(rows: Any) -> Any:
         arrays = [
@@ -76,7 +76,7 @@ def _frame_assembler(columns: Sequence[Column]) -> Assembler:
     return assemble
 
 
-def _series_builder(column: Column) -> Assembler:
+def series_builder(column: Column) -> Assembler:
     """Make the function that turns one column's checked values into an array of its dtype."""
     import pandas as pd
 

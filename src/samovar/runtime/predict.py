@@ -1,25 +1,27 @@
-"""The verb ``predict``: answer a file of columns, a batch a line.
+"""The verb ``predict``: answer a file of frames (core/frames.py), batch by batch.
 
-The parent reads CSV, JSON, Parquet or Arrow and writes one JSON object a line,
-``{"columns": [[...], ...]}`` in the signature's order (``{"columns": [["text", ...]]}`` for texts);
-the answer has one line for each of them, ``{"outputs": [tensor, ...]}`` (core/receipt.py). Neither
-side holds more than a batch.
+The parent reads CSV, JSON, Parquet or Arrow and writes one frame for each batch, its parts the
+columns in the signature's order; the answer has one frame for each of them, its parts the outputs.
+Neither side holds more than a batch.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from samovar.errors import InvalidInput, ScriptFailed
+import numpy as np
+
+from samovar.core.frames import Part, read_frames, write_frame
 from samovar.runtime.codec import Codec
+from samovar.runtime.columns import ColumnReader, ask_columns
 from samovar.runtime.opening import load, method_of, receipt_of, signature_of
 from samovar.runtime.outputs import to_tensor
 from samovar.runtime.predictor import Predictor
 
 if TYPE_CHECKING:
     from samovar.runtime.job import Job
+    from samovar.runtime.outputs import Answer
 
 
 def predict(job: Job) -> dict[str, Any]:
@@ -33,8 +35,7 @@ def predict(job: Job) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``rows``, how many were answered, and ``outputs``, the names and datatypes of what was
-        answered.
+        ``rows``, how many were answered.
 
     Raises
     ------
@@ -43,65 +44,40 @@ def predict(job: Job) -> dict[str, Any]:
     """
     method = method_of(job)
     receipt = receipt_of(job)
-    codec = Codec(signature_of(job))
+    signature = signature_of(job)
     # Another method was not measured: it is asked row by row.
     earned = method == receipt.method and receipt.batching != "refused"
     predictor = Predictor(
         load(job, method=method),
         method,
-        codec,
+        Codec(signature),
         is_batching=earned,
         rows_multiple=receipt.rows_multiple if earned else 1,
     )
+    reader = ColumnReader(signature)
     done = 0
-    described: list[dict[str, Any]] = []
     source, target = Path(job.options["input"]), Path(job.options["output"])
-    with source.open("rb") as lines, target.open("w", encoding="utf-8") as output:
-        for line in lines:
-            rows = _read(codec, _decode(line)["columns"], done)
-            tensors = [to_tensor(answer) for answer in _ask(predictor, rows, done)]
-            output.write(_encode({"outputs": [tensor.to_json() for tensor in tensors]}) + "\n")
-            described = [{"name": tensor.name, "datatype": tensor.datatype} for tensor in tensors]
-            done += len(rows)
-    return {"rows": done, "outputs": described}
+    with source.open("rb") as frames, target.open("wb") as output:
+        for parts in read_frames(frames):
+            if parts and parts[0].shape[0]:
+                answers = ask_columns(predictor, reader, parts, done)
+                write_frame(output, [_part(answer) for answer in answers])
+                done += parts[0].shape[0]
+    return {"rows": done}
 
 
-def _read(codec: Codec, columns: list[list[Any]], first: int) -> Any:
-    if len(columns) != len(codec.names):
-        raise InvalidInput(
-            f"The input has {len(columns)} columns, the model takes {len(codec.names)}.",
-            hint=codec.example_hint(),
-            code="wrong_columns",
+def _part(answer: Answer) -> Part:
+    """Give an output as a buffer where it is made of numbers, else as JSON values."""
+    values = answer.values
+    if values.dtype.kind in "fiub":
+        values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+        if values.dtype == np.float16:
+            values = values.astype(np.float32)
+        return Part(
+            name=answer.name,
+            shape=values.shape,
+            dtype=values.dtype.name,
+            data=memoryview(values).cast("B"),
         )
-    try:
-        return codec.read_columns(dict(zip(codec.names, columns, strict=True)))
-    except InvalidInput:
-        for number, row in enumerate(zip(*columns, strict=True)):
-            codec.read_row(row, first + number)
-        raise
-
-
-def _ask(predictor: Predictor, rows: Any, first: int) -> Any:
-    try:
-        return predictor(rows)
-    except ScriptFailed:
-        for number in range(len(rows)):
-            try:
-                predictor.ask(rows[number : number + 1])
-            except ScriptFailed as error:
-                raise InvalidInput(
-                    f"The model refuses row {first + number}.", why=error.why, code="model_refused"
-                ) from error
-        raise
-
-
-def _decode(line: bytes) -> Any:
-    try:
-        import msgspec
-    except ImportError:
-        return json.loads(line)
-    return msgspec.json.decode(line)
-
-
-def _encode(document: Any) -> str:
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    tensor = to_tensor(answer)
+    return Part(name=answer.name, shape=tensor.shape, dtype=None, data=list(tensor.data))
