@@ -24,12 +24,14 @@ ENDPOINTS: Final = (
     "/ping", "/version", "/metrics", "/openapi.json", "/docs",
 )  # fmt: skip
 """Rows of the request counts; a path's own place is :func:`endpoint`."""
-STATUSES: Final = tuple(status for status in REASONS if status >= 200)
+_OWN: Final = tuple(status for status in REASONS if status >= 200)
+STATUSES: Final = (*map(str, _OWN), "1xx", "2xx", "3xx", "4xx", "5xx")
+"""Those that the server gives by name; applications' others by class."""
 SECONDS: Final = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0
 )  # fmt: skip
 ROWS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
-_STATUS_INDEX: Final = {status: index for index, status in enumerate(STATUSES)}
+_STATUS_INDEX: Final = {status: index for index, status in enumerate(_OWN)}
 _REQUESTS: Final = len(ENDPOINTS) * len(STATUSES)
 _LATENCY: Final = _REQUESTS
 _LATENCY_SUM: Final = _LATENCY + len(SECONDS) + 1
@@ -80,7 +82,10 @@ class Metrics:
 
     def count(self, endpoint: int, status: int) -> None:
         """Count a reply."""
-        self._block[endpoint * len(STATUSES) + _STATUS_INDEX[status]] += 1
+        index = _STATUS_INDEX.get(status)
+        if index is None:
+            index = len(_OWN) - 1 + min(5, max(1, status // 100))
+        self._block[endpoint * len(STATUSES) + index] += 1
 
     def count_ok(self, endpoint: int, number: int) -> None:
         """Count some replies with status 200."""
@@ -127,7 +132,7 @@ def _lines(totals: list[float], info: dict[str, str], workers: int) -> Iterator[
     yield f"samovar_model_info{{{labels}}} 1"
     yield from _head("samovar_requests_total", "counter", "Replies by path and status.")
     for place, path in enumerate(ENDPOINTS):
-        for status, index in _STATUS_INDEX.items():
+        for index, status in enumerate(STATUSES):
             value = totals[place * len(STATUSES) + index]
             if value:
                 yield f'samovar_requests_total{{endpoint="{path}",status="{status}"}} {value:.0f}'
