@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
 from benchmarks.images import peer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMOVAR = str(Path(sys.executable).with_name("samovar"))
@@ -146,24 +151,31 @@ def main() -> None:
     from engines.registry import run_registry
 
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sb")))
-        number = os.getpid() % 250
-        engine = stack.enter_context(
-            run_engine(
-                _made(folder / "d"), bridge=f"sb{os.getpid()}", subnet=f"10.215.{number}.1/24"
-            )
-        )
+        folder = stack.enter_context(_folder())
+        bridge, subnet = f"sb{os.getpid()}", f"10.215.{os.getpid() % 250}.1/24"
+        engine = stack.enter_context(run_engine(_made(folder / "d"), bridge=bridge, subnet=subnet))
         registry = stack.enter_context(run_registry(_made(folder / "r")))
         print(f"the peer's base: {peer.prepare_base(engine, folder)}")
-        rows = measure(folder, engine, registry)
-        sizes = [
-            registry_bytes(registry.url, name, "1") for name in ("samovar/web", "docker/careful")
-        ]
-    print(f"{'build and push':46} {'samovar':>9} {'docker':>9} {'ratio':>7}")
-    for what, ours, theirs in rows:
-        print(f"{what:46} {ours:7.2f} s {theirs:7.2f} s {ours / theirs:7.2f}")
-    print(f"{'compressed size':46} {sizes[0] / 1e6:6.1f} MB {sizes[1] / 1e6:6.1f} MB "
-          f"{sizes[0] / sizes[1]:7.2f}")  # fmt: skip
+        print(f"{'build and push':46} {'samovar':>9} {'docker':>9} {'ratio':>7}")
+        for what, ours, theirs in measure(folder, engine, registry):
+            print(f"{what:46} {ours:7.2f} s {theirs:7.2f} s {ours / theirs:7.2f}", flush=True)
+        ours, theirs = (
+            registry_bytes(registry.url, name, "1") / 1e6
+            for name in ("samovar/web", "docker/careful")
+        )
+        print(f"{'compressed size':46} {ours:6.1f} MB {theirs:6.1f} MB {ours / theirs:7.2f}")
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a folder with a short path; the engine leaves a network namespace mounted in its own."""
+    folder = Path(tempfile.mkdtemp(prefix="sb"))
+    try:
+        yield folder
+    finally:
+        for namespace in folder.glob("d/exec/netns/*"):
+            subprocess.run(["umount", namespace], check=False, capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _made(folder: Path) -> Path:
