@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from samovar.compare.factors import factors_between
@@ -11,20 +12,25 @@ from samovar.compare.rank import imported_distributions
 from samovar.compare.why import Case, explain
 from samovar.errors import UserError
 from samovar.record.mixtures import RecordRunner, recorded_outcome
+from samovar.record.on_ray import RayRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from samovar.compare.answer import Answer
     from samovar.compare.factors import Factor
     from samovar.compare.facts import Facts
     from samovar.compare.ledger import Budget
     from samovar.compare.question import Question
+    from samovar.compare.runner import Runner
     from samovar.record.runs import Run
     from samovar.record.sides import Side
     from samovar.store.home import Home
     from samovar.store.layout import Store
 
+LOCAL: Final = "local"
+RAY: Final = "ray"
 _SLOWER: Final = 10.0
 _AT_LEAST_S: Final = 120.0
 
@@ -38,6 +44,7 @@ def explain_sides(
     question: Question,
     budget: Budget,
     timeout_s: float | None,
+    executor: str = LOCAL,
     progress: Callable[[str], None],
 ) -> tuple[Answer, tuple[Factor, ...]]:
     """Explain why two runs differ.
@@ -52,6 +59,8 @@ def explain_sides(
         What it may cost.
     timeout_s : float, optional
         When an execution counts as hanging; by default ten times as long as the runs took.
+    executor : str
+        ``local``, or ``ray`` for the nodes of a running Ray cluster.
     progress : callable
         Is told what is going on.
 
@@ -69,14 +78,8 @@ def explain_sides(
     """
     one, other = _run_of(a), _run_of(b)
     longest = max(one.record.seconds, other.record.seconds)
-    runner = RecordRunner(
-        home,
-        store,
-        one,
-        other,
-        timeout_s=timeout_s or max(_AT_LEAST_S, _SLOWER * longest),
-        progress=progress,
-    )
+    limit_s = timeout_s or max(_AT_LEAST_S, _SLOWER * longest)
+    local = RecordRunner(home, store, one, other, timeout_s=limit_s, progress=progress)
     factors = factors_between(a.facts, b.facts, a.read, b.read)
     with home.workspace() as workspace:
         case = Case(
@@ -88,9 +91,13 @@ def explain_sides(
                 data for file in a.facts.code.values() if (data := a.read(file)) is not None
             ),
         )
-    answer = explain(
-        case, runner, clock=time.monotonic, question=question, budget=budget, material=runner
-    )
+    executing: AbstractContextManager[Runner] = nullcontext(local)
+    if executor == RAY:
+        executing = RayRunner(home, store, one, other, timeout_s=limit_s, progress=progress)
+    with executing as runner:
+        answer = explain(
+            case, runner, clock=time.monotonic, question=question, budget=budget, material=local
+        )
     return answer, factors
 
 

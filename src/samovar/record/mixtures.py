@@ -92,7 +92,7 @@ class RecordRunner:
         if not requests:
             return
         with ThreadPoolExecutor(max(1, min(len(requests), cpus()))) as pool:
-            waiting = {pool.submit(self._one, request): request for request in requests}
+            waiting = {pool.submit(self.outcome, request): request for request in requests}
             try:
                 for done in as_completed(waiting):
                     yield waiting[done], done.result()
@@ -126,7 +126,8 @@ class RecordRunner:
             run=run, facts=facts_of_run(run.record), lock=lock_of_run(self._store, run.record)
         )
 
-    def _one(self, request: Request) -> Outcome:
+    def outcome(self, request: Request) -> Outcome:
+        """Execute one request here, unless its outcome is stored."""
         mixed = blend(self._a.facts, self._b.facts, request.mixture)
         try:
             spec, venv = self._prepare(mixed)
@@ -137,7 +138,7 @@ class RecordRunner:
         if stored is not None:
             return stored
         outcome = self._execute(spec, venv, request.mixture)
-        write_file(self._cache / key, json.dumps(_to_json(outcome)).encode())
+        write_file(self._cache / key, json.dumps(outcome_to_json(outcome)).encode())
         return outcome
 
     def _prepare(self, mixed: Blend) -> tuple[Spec, Venv]:
@@ -211,7 +212,7 @@ class RecordRunner:
 
     def _stored(self, key: str) -> Outcome | None:
         try:
-            return _from_json(json.loads((self._cache / key).read_bytes()))
+            return outcome_from_json(json.loads((self._cache / key).read_bytes()))
         except (OSError, ValueError, KeyError, SamovarError):
             return None
 
@@ -225,7 +226,8 @@ def _line(error: SamovarError) -> str:
     return " ".join(text.split())[:300]
 
 
-def _to_json(outcome: Outcome) -> dict[str, Any]:
+def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
+    """Give the stored form."""
     return {
         "status": outcome.status,
         "metrics": dict(outcome.metrics),
@@ -237,7 +239,8 @@ def _to_json(outcome: Outcome) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _from_json(document: dict[str, Any]) -> Outcome:
+def outcome_from_json(document: dict[str, Any]) -> Outcome:
+    """Read a stored outcome; it was not executed just now."""
     predictions = document["predictions"]
     return Outcome(
         status=document["status"],
