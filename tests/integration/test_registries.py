@@ -8,11 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli import samovar
+from cli import SAMOVAR, samovar
 from engines.processes import need
 from fake_registry import FakeRegistry, Handler, cut_after, serving
 from registry_content import put_attestation, put_bundle, put_index
@@ -154,6 +155,7 @@ def test_bundle_of_the_reference_registry_is_listed_by_skopeo(
 
 PULL = """
 import sys
+import threading
 from pathlib import Path
 from samovar.core.reference import Reference
 from samovar.registry.options import Options
@@ -196,4 +198,33 @@ def test_killed_pull_leaves_nothing_half(
             assert check(other) == []
         registry.faults.clear()
         assert pull(other, reference).descriptor == bundle
+        assert check(other) == []
+
+
+def test_interrupted_pull_ends_at_once(store: Store, bundle: Descriptor, tmp_path: Path) -> None:
+    released = threading.Event()
+    with serving(FakeRegistry()) as registry:
+        reference = Reference.parse(f"{registry.host}/titanic:1")
+        push(store, bundle, reference, options=Options())
+        pulling: list[subprocess.Popen[str]] = []
+
+        def interrupt(_handler: Handler) -> None:
+            pulling[0].send_signal(signal.SIGINT)
+            released.wait(60)  # the registry stays silent meanwhile
+
+        registry.once("GET", "/blobs/", interrupt)
+        (tmp_path / "other").mkdir()
+        other = Store(tmp_path / "other" / "store")
+        environment = {**os.environ, "SAMOVAR_HOME": str(tmp_path / "other")}
+        command = [SAMOVAR, "pull", str(reference)]
+        pulling.append(
+            subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        )
+        try:
+            _, words = pulling[0].communicate(timeout=20)
+        finally:
+            released.set()
+        assert pulling[0].returncode == 130
+        assert "Traceback" not in words
+        assert other.names() == {}
         assert check(other) == []

@@ -99,7 +99,7 @@ def _from(remote: Remote, descriptor: Descriptor, url: str, start: int) -> Itera
             if remote.transport.stop.is_set():
                 raise Interrupted("The transfer was ended.")
             if stalled.saw(len(piece)):
-                raise _stalls(url, remote)
+                raise stalled.failure("GET", url)
             if skip >= len(piece):
                 skip -= len(piece)
                 continue
@@ -130,16 +130,5 @@ def _too_short(url: str, got: int, descriptor: Descriptor) -> RegistryFailure:
         why=f"GET {redacted(url)} ended after {got} of {descriptor.size_bytes} bytes.",
         hint="The registry's copy is cut off: push it again.",
         code="registry_cut",
-        may_retry=True,
-    )
-
-
-def _stalls(url: str, remote: Remote) -> RegistryFailure:
-    options = remote.transport.options
-    return RegistryFailure(
-        f"The registry {remote.endpoint.host} sends too slowly.",
-        why=f"GET {redacted(url)} gave less than {options.slowest_bytes_s} bytes a second for "
-        f"{options.timeout_s:.0f} s. Trying again may help.",
-        code="registry_slow",
         may_retry=True,
     )

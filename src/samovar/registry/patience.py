@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from samovar.errors import Interrupted, RegistryFailure
+from samovar.registry.problems import redacted
 
 if TYPE_CHECKING:
     import threading
@@ -76,3 +78,13 @@ class Stalled:
         too_slow = self._bytes < self._options.slowest_bytes_s * elapsed_s
         self._begun_s, self._bytes = time.monotonic(), 0
         return too_slow
+
+    def failure(self, method: str, url: str) -> RegistryFailure:
+        """Make the error of it."""
+        return RegistryFailure(
+            f"The registry {urlsplit(url).netloc} sends too slowly.",
+            why=f"{method} {redacted(url)} gave less than {self._options.slowest_bytes_s} bytes a "
+            f"second for {self._options.timeout_s:.0f} s. Trying again may help.",
+            code="registry_slow",
+            may_retry=True,
+        )

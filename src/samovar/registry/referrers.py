@@ -14,13 +14,12 @@ from urllib.parse import quote, urljoin
 from samovar.core.descriptor import Descriptor
 from samovar.core.manifest import Index, Manifest, describe
 from samovar.errors import Damaged, RegistryFailure
-from samovar.registry.transport import Ask, read_some
+from samovar.registry.transport import Ask
 
 if TYPE_CHECKING:
     from samovar.core.digest import Digest
     from samovar.registry.remote import Remote
 
-_MAX_BYTES: Final = 4 * 1024 * 1024
 _MAX_PAGES: Final = 50
 _NEXT: Final = re.compile(r'<([^>]+)>\s*;[^,]*rel="?next"?')
 
@@ -99,17 +98,15 @@ def _by_api(remote: Remote, subject: Digest, artifact_type: str | None) -> list[
             headers={"Accept": "application/vnd.oci.image.index.v1+json"},
         )
         try:
-            with remote.transport.asking(ask) as response:
-                here = str(response.url)
-                said = response.headers.get("content-type", "").partition(";")[0].strip()
-                following = _NEXT.search(response.headers.get("link", ""))
-                data = read_some(response, _MAX_BYTES + 1)
+            response, data = remote.read(ask)
         except RegistryFailure as failure:
             if failure.status is None or failure.may_retry:
                 raise
             return None  # Nexus answers 400 or 404, others 405: none of them knows the path
+        said = response.headers.get("content-type", "").partition(";")[0].strip()
         if said != "application/vnd.oci.image.index.v1+json":
             return None  # a web page that answers every path
         found += Index.from_bytes(data).manifests
-        url = None if following is None else urljoin(here, following.group(1))
+        following = _NEXT.search(response.headers.get("link", ""))
+        url = None if following is None else urljoin(str(response.url), following.group(1))
     raise Damaged(f"The registry's list of referrers of {subject} does not end.")

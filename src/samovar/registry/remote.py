@@ -17,6 +17,7 @@ from samovar.core.manifest import MAX_MANIFEST_BYTES, Index, Manifest
 from samovar.errors import Damaged, InvalidReference, NotFound, RegistryFailure
 from samovar.registry.endpoint import Endpoint
 from samovar.registry.options import Options
+from samovar.registry.patience import Stalled
 from samovar.registry.problems import printable, redacted
 from samovar.registry.transport import Ask, Transport
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 OK: Final = frozenset({200})
 _OK_OR_ABSENT: Final = frozenset({200, 404})
+_NO_HEAD: Final = frozenset({405, 501})
 _KNOWN: Final = media_types.MANIFESTS | media_types.INDEXES
 _ACCEPT: Final = ", ".join(sorted(_KNOWN, key=lambda name: ("docker" in name, name)))
 
@@ -65,17 +67,19 @@ class Remote:
             method="HEAD",
             url=self.path("manifests", name),
             scopes=self.scopes,
-            hoped_for=_OK_OR_ABSENT | denied,
+            hoped_for=_OK_OR_ABSENT | _NO_HEAD | denied,
             headers={"Accept": _ACCEPT},
         )
         with self.transport.asking(ask) as response:
-            if response.status_code != 200:
-                return None
-            digest = _named_digest(response)
-        if digest is None and not name.startswith("sha256:"):
-            document = self.read_document(name)
-            return document[0].digest if document is not None else None
-        return digest or Digest.parse(name)
+            status, digest = response.status_code, _named_digest(response)
+        if status not in OK | _NO_HEAD:
+            return None
+        if status == 200 and name.startswith("sha256:"):
+            return Digest.parse(name)
+        if status == 200 and digest is not None:
+            return digest
+        document = self.read_document(name)
+        return None if document is None else document[0].digest
 
     def read_document(
         self, name: str, expected: Descriptor | None = None
@@ -101,14 +105,24 @@ class Remote:
             hoped_for=_OK_OR_ABSENT,
             headers={"Accept": _ACCEPT},
         )
+        response, data = self.read(ask)
+        if response.status_code == 404:
+            return None
+        return _checked(response, data, name, expected), data
+
+    def read(self, ask: Ask) -> tuple[httpx.Response, bytes]:
+        """Send a request and read its whole answer, which is no longer than a manifest may be.
+
+        Raises
+        ------
+        Damaged
+            Where it is longer, or not as long as declared.
+        """
         attempts = self.transport.backoff()
         while True:
             try:
                 with self.transport.asking(ask) as response:
-                    if response.status_code == 404:
-                        return None
-                    data = _whole_body(response)
-                    return _checked(response, data, name, expected), data
+                    return response, _whole_body(response, self.transport)
             except RegistryFailure as failure:
                 attempts.pause_after(failure)
 
@@ -181,18 +195,20 @@ def read_root(remote: Remote, reference: Reference) -> tuple[Descriptor, bytes]:
     return found
 
 
-def _whole_body(response: httpx.Response) -> bytes:
+def _whole_body(response: httpx.Response, transport: Transport) -> bytes:
     declared = response.headers.get("content-length", "")
-    data = b"".join(_limited(response))
+    data = b"".join(_limited(response, Stalled(transport.options)))
     if declared.isdigit() and len(data) != int(declared):
         raise Damaged(f"{_asked(response)} sent {len(data)} bytes and declared {declared}.")
     return data
 
 
-def _limited(response: httpx.Response) -> Iterator[bytes]:
+def _limited(response: httpx.Response, stalled: Stalled) -> Iterator[bytes]:
     size = 0
     for piece in response.iter_raw():
         size += len(piece)
+        if stalled.saw(len(piece)):
+            raise stalled.failure("GET", str(response.url))
         if size > MAX_MANIFEST_BYTES:
             raise Damaged(
                 f"{_asked(response)} sent more than the {MAX_MANIFEST_BYTES} bytes that a manifest "

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -15,8 +14,8 @@ from samovar import __version__
 from samovar.errors import Interrupted, RegistryFailure
 from samovar.registry import problems
 from samovar.registry.auth import Authorizer, Scopes
-from samovar.registry.endpoint import is_loopback
 from samovar.registry.patience import Backoff
+from samovar.registry.places import bad_place, next_place, origin
 from samovar.registry.trust import Trust
 
 if TYPE_CHECKING:
@@ -136,11 +135,7 @@ class Transport:
         RegistryFailure
             Where there is none, or it leads from https to http elsewhere.
         """
-        asked = str(response.url)
-        place = response.headers.get("location", "")
-        if not place:
-            raise _bad_place(response, "it names no place to go on")
-        return self._next(asked, place, response)
+        return next_place(response, plain_http=self.options.plain_http)
 
     def _send(self, ask: Ask) -> httpx.Response:
         attempts = self.backoff()
@@ -170,12 +165,11 @@ class Transport:
         for _ in range(_MAX_REDIRECTS):
             response = self._exchange(ask.method, url, ask.headers, ask.body, authorization)
             keeps = ask.method in {"GET", "HEAD"} or response.status_code in _SAME_METHOD
-            place = response.headers.get("location")
-            if response.status_code not in _REDIRECTS or not keeps or not place:
+            if response.status_code not in _REDIRECTS or not keeps:
                 return response
             response.close()
-            url = self._next(url, place, response)
-        raise _bad_place(response, f"it led on more than {_MAX_REDIRECTS} times")
+            url = next_place(response, plain_http=self.options.plain_http)
+        raise bad_place(response, f"it led on more than {_MAX_REDIRECTS} times")
 
     def _exchange(
         self,
@@ -241,20 +235,8 @@ class Transport:
             known_user=self._keys.knows_user,
         )
 
-    def _next(self, asked: str, place: str, response: httpx.Response) -> str:
-        url = urljoin(asked, place)
-        before, after = urlsplit(asked), urlsplit(url)
-        if after.scheme not in {"http", "https"} or not after.hostname:
-            raise _bad_place(response, "it leads to something that is no web address")
-        if before.scheme == "https" and after.scheme == "http":
-            if after.hostname == before.hostname and after.port in {None, 80, before.port}:
-                return after._replace(scheme="https", netloc=before.netloc).geturl()
-            if not (self.options.plain_http or is_loopback(after.netloc)):
-                raise _bad_place(response, "it leads from https to plain http")
-        return url
-
     def _is_home(self, url: str) -> bool:
-        return _origin(url) == _origin(self._base())
+        return origin(url) == origin(self._base())
 
     def _base(self) -> str:
         with self._lock:
@@ -292,19 +274,3 @@ def read_some(response: httpx.Response, limit: int) -> bytes:
     finally:
         response.close()
     return bytes(data[:limit])
-
-
-def _origin(url: str) -> tuple[str, str | None, int]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _bad_place(response: httpx.Response, why: str) -> RegistryFailure:
-    url = str(response.url)
-    return RegistryFailure(
-        f"The registry {urlsplit(url).netloc} answers what no registry does.",
-        why=f"{response.request.method} {problems.redacted(url)} answered "
-        f"{response.status_code}, but {why}.",
-        code="registry_refused",
-        status=response.status_code,
-    )
