@@ -9,6 +9,8 @@ again elsewhere.
 from __future__ import annotations
 
 import json
+import os
+import socket
 import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from samovar.record.runs import Run
 
 _CACHE: Final = "outcomes"
+_PROBE_S: Final = 5.0
 _RETRIES: Final = 5
 """How many nodes may be lost under one execution."""
 
@@ -88,6 +91,8 @@ class RayRunner:
         progress: Callable[[str], None],
     ) -> None:
         self._ray = _connect()
+        # Ray writes news of its nodes to stdout, which is the answer's alone.
+        self._quiet = redirect_stdout(sys.stderr)
         self._progress = progress
         self._cache = home.cache(_CACHE)
         self._pair = [str(a.digest), str(b.digest)]
@@ -103,8 +108,6 @@ class RayRunner:
         self._task = self._ray.remote(num_cpus=1, max_retries=_RETRIES)(execute_there)
 
     def __enter__(self) -> RayRunner:
-        # Ray writes news of its nodes to stdout, which is the answer's alone.
-        self._quiet = redirect_stdout(sys.stderr)
         self._quiet.__enter__()
         return self
 
@@ -195,8 +198,9 @@ def _connect() -> Any:
         ) from None
     if not ray.is_initialized():
         try:
+            _probe(os.environ.get("RAY_ADDRESS", ""))
             ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, RuntimeError) as error:
+        except (OSError, RuntimeError) as error:
             raise Unavailable(
                 "No Ray cluster answers.",
                 why=str(error).splitlines()[0],
@@ -204,6 +208,19 @@ def _connect() -> Any:
                 code="no_cluster",
             ) from error
     return ray
+
+
+def _probe(address: str) -> None:
+    """Connect to an address once: Ray itself tries for minutes where nobody is there.
+
+    Raises
+    ------
+    OSError
+        Where nobody answers within a few seconds.
+    """
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_PROBE_S).close()
 
 
 def _blobs(store: Store, runs: Sequence[Descriptor]) -> Iterator[bytes]:
