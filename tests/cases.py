@@ -49,4 +49,6 @@ def train_side(case: Path, side: str, folder: Path, **changes: Any) -> str:
     """Train one side and give the run's digest."""
     facts = {**json.loads((case / "case.json").read_text())[side], **changes}
     project = make_side(case, side, folder, **changes)
-    return samovar("train", "--name", side.lower(), "--json", cwd=project, **facts["env"]).json["run"]
+    return samovar("train", "--name", side.lower(), "--json", cwd=project, **facts["env"]).json[
+        "run"
+    ]

@@ -89,7 +89,16 @@ class Wrk:
 
     def _run(self, script: Path, url: str, connections: int, seconds: float) -> str:
         done = subprocess.run(
-            ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "-s", script, url],
+            [
+                "wrk",
+                "-t1",
+                f"-c{connections}",
+                f"-d{max(1, round(seconds))}s",
+                "--latency",
+                "-s",
+                script,
+                url,
+            ],
             check=True,
             capture_output=True,
             text=True,
