@@ -57,6 +57,11 @@ WORK = {
     "replace": PUT + "    put(b'second', 'first')\n",
     "remove and collect": "    store.remove_name(Reference.parse('first'))\n    collect(store)\n",
 }
+FEWEST_KILLS = {
+    "put": 20,
+    "replace": 20,
+    "remove and collect": 10,  # four blobs unlinked, the index written anew, and the locks
+}
 
 
 def script(*parts: str) -> str:
@@ -115,5 +120,5 @@ def test_killed_at_every_changing_system_call(work: str, tmp_path: Path) -> None
             shutil.copytree(original, root)
             kills, number = kills + 1, number + 1
         shutil.rmtree(root)
-    assert kills >= 20, "the work made fewer changing calls than it must"
+    assert kills >= FEWEST_KILLS[work], "the work made fewer changing calls than it must"
     assert Store(original).resolve(Reference.parse("first"))
