@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from samovar.env.interpreters import find_interpreter
-from samovar.env.local_packages import LocalWheel, build_wheel
+from samovar.env.local_packages import LocalWheel, build_wheel, wheels_of_lock
 from samovar.env.lock import FILE, Lock
 from samovar.env.requirements import Requirements, read_requirements
 from samovar.env.resolve import Change, requirements_digest, resolve
@@ -96,7 +97,10 @@ def lock_project(
     )
     write_file(project.folder / FILE, resolved.lock.data)
     return Locked(
-        lock=resolved.lock, wheels=wheels, changes=resolved.changes, notes=requirements.notes
+        lock=resolved.lock,
+        wheels=(*wheels, *_gathered(resolved.found, workspace / _WHEELS)),
+        changes=resolved.changes,
+        notes=requirements.notes,
     )
 
 
@@ -120,7 +124,13 @@ def lock_of(home: Home, project: Project, *, workspace: Path, progress: Progress
             hint="Run 'samovar lock'.",
             code="stale_lock",
         )
-    return Locked(lock=lock, wheels=wheels, changes=(), notes=requirements.notes)
+    found = wheels_of_lock(lock, wheels, (*requirements.folders, project.folder / _WHEELS))
+    return Locked(
+        lock=lock,
+        wheels=(*wheels, *_gathered(found, workspace / _WHEELS)),
+        changes=(),
+        notes=requirements.notes,
+    )
 
 
 def check_lock(project: Project, *, workspace: Path, progress: Progress) -> str | None:
@@ -159,6 +169,16 @@ def _asked(
             )
         )
     return interpreter, requirements, tuple(wheels)
+
+
+def _gathered(found: Sequence[LocalWheel], into: Path) -> list[LocalWheel]:
+    """Copy wheels to the others that travel along."""
+    into.mkdir(exist_ok=True)
+    gathered = []
+    for wheel in found:
+        shutil.copyfile(wheel.path, into / wheel.path.name)
+        gathered.append(replace(wheel, path=into / wheel.path.name))
+    return gathered
 
 
 def _stale(

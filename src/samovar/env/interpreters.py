@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -87,13 +88,24 @@ class Interpreter:
 def probe(path: Path) -> Interpreter:
     """Start an interpreter and ask what it is; nothing of its packages is imported.
 
+    One that is unchanged is asked once in this process.
+
     Raises
     ------
     Unavailable
         Where it does not exist, or is no CPython of version 3.
     """
     try:
-        # Not resolved: a virtual environment's interpreter is a link, and its place is the point.
+        changed_ns = path.stat().st_mtime_ns
+    except OSError:
+        changed_ns = 0  # nothing is there; starting it says so
+    # Not resolved: a virtual environment's interpreter is a link, and its place is the point.
+    return _probe(Path(os.path.abspath(path)), changed_ns)  # noqa: PTH100 - resolve() would follow
+
+
+@lru_cache(maxsize=32)
+def _probe(path: Path, _changed_ns: int) -> Interpreter:
+    try:
         ended = subprocess.run(
             [str(path), "-I", "-c", _PROBE],
             capture_output=True,
@@ -104,7 +116,7 @@ def probe(path: Path) -> Interpreter:
         )
         facts = json.loads(ended.stdout)
         return Interpreter(
-            path=Path(os.path.abspath(path)),  # noqa: PTH100 - resolve() would follow the link
+            path=path,
             version=facts["version"],
             markers=facts["markers"],
             purelib=Path(facts["purelib"]),

@@ -11,17 +11,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from samovar.core.toml import parse_toml
+from samovar.env.conda import read_conda
 from samovar.env.lock import Lock
 from samovar.errors import InvalidRequirements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 # Options of a requirements file that choose where packages come from; the others are pip's own.
 _INDEX_OPTIONS: Final = {
@@ -30,21 +32,10 @@ _INDEX_OPTIONS: Final = {
 }  # fmt: skip
 _FLAGS: Final = ("--no-index", "--pre", "--prefer-binary", "--no-binary", "--only-binary",
                  "--trusted-host", "--use-feature", "--require-hashes")  # fmt: skip
-# Names that conda-forge and the package index spell otherwise; the others are the same.
-_CONDA_NAMES: Final = {
-    "pytorch": "torch", "pytorch-cpu": "torch", "py-xgboost": "xgboost", "tensorflow-base":
-    "tensorflow", "msgpack-python": "msgpack", "matplotlib-base": "matplotlib", "dask-core": "dask",
-    "opencv": "opencv-python", "pyyaml": "pyyaml", "python-graphviz": "graphviz",
-    "pytables": "tables", "ruamel.yaml": "ruamel.yaml", "py-lightgbm": "lightgbm",
-}  # fmt: skip
-_CONDA_ONLY: Final = {
-    "pip", "setuptools", "wheel", "libblas", "liblapack", "libcblas", "mkl", "openblas", "blas",
-    "libgcc-ng", "libstdcxx-ng", "libgfortran-ng", "llvm-openmp", "intel-openmp", "ca-certificates",
-    "openssl", "cudatoolkit", "nomkl", "_libgcc_mutex", "_openmp_mutex", "ld_impl_linux-64",
-    "bzip2", "libffi", "ncurses", "readline", "sqlite", "tk", "xz", "zlib", "libsqlite", "libzlib",
-    "libuuid", "libnsl", "libexpat", "gcc", "gxx", "nodejs",
-}  # fmt: skip
-_CONDA_PIN = re.compile(r"^([A-Za-z0-9_.-]+)\s*(.*)$")
+_FILE_URL: Final = re.compile(
+    r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^\]]*\])?\s*@\s*(?P<url>file:\S+?)"
+    r"(?P<marker>\s+;.*)?$"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +64,12 @@ class Requirements:
     local: tuple[Path, ...] = ()
     extras: dict[Path, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Folders of this machine in which wheels are looked for."""
+        links = [one.partition(" ")[2] for one in self.options if one.startswith("--find-links")]
+        return tuple(Path(one) for one in links if Path(one).is_dir())
 
 
 def read_requirements(sources: Sequence[str], folder: Path) -> Requirements:
@@ -133,7 +130,11 @@ def _read_file(path: Path, collected: _Collected) -> None:
     elif path.suffix == ".toml":
         _read_pyproject(path, collected)
     elif path.suffix in {".yml", ".yaml"}:
-        _read_conda(path, collected)
+        found = read_conda(_text(path), path.name)
+        collected.specifiers += [_specifier(one, path.name) for one in found.specifiers]
+        collected.notes += found.notes
+        for line in found.pip:
+            _add_line(line, path.name, path.parent, collected)
     else:
         for number, line in _logical_lines(path):
             _add_line(line, f"{path.name}, line {number}", path.parent, collected)
@@ -174,6 +175,8 @@ def _add_line(line: str, where: str, folder: Path, collected: _Collected) -> Non
     elif name in {"-e", "--editable"}:
         _add_local(argument, where, folder, collected)
     elif name in _INDEX_OPTIONS:
+        if name in {"-f", "--find-links"} and (folder / argument).is_dir():
+            argument = str((folder / argument).resolve())
         collected.options.append(f"{_INDEX_OPTIONS[name]} {argument}")
     elif name in _FLAGS:
         collected.options.append(line)
@@ -181,7 +184,7 @@ def _add_line(line: str, where: str, folder: Path, collected: _Collected) -> Non
         raise _unreadable(line, where, "it is an option that samovar does not know")
     elif _is_local(word, folder):
         _add_local(line, where, folder, collected)
-    else:
+    elif not _of_this_machine(line, where, collected):
         collected.specifiers.append(_specifier(line, where))
 
 
@@ -231,6 +234,42 @@ def _specifier(line: str, where: str) -> str:
     return text
 
 
+def _of_this_machine(line: str, where: str, collected: _Collected) -> bool:
+    """Take ``NAME @ file:///...``, as pip freeze writes it; say whether the line was one.
+
+    conda's pip freeze names places on the machine that built the package. They are nowhere, but the
+    name of a wheel there has the version.
+    """
+    match = _FILE_URL.match(line)
+    if match is None:
+        return False
+    path = Path(url2pathname(urlsplit(match["url"]).path))
+    marker = match["marker"] or ""
+    if path.exists():
+        if marker:
+            raise _unreadable(line, where, "a local package has no marker; it is for everyone")
+        collected.local.append(path.resolve())
+        if match["extras"]:
+            collected.extras[path.resolve()] = match["extras"]
+        return True
+    wheel = re.match(r"[^-]+-([^-]+)-.*\.whl$", path.name)
+    if wheel is None:
+        raise InvalidRequirements(
+            f"{where}: {match['name']} is at a place that is not on this machine.",
+            why=f"There is no {path}.",
+            hint="Write requirements by 'pip list --format=freeze', which names versions.",
+            code="malformed",
+        )
+    collected.specifiers.append(
+        _specifier(f"{match['name']}{match['extras'] or ''}=={wheel[1]}{marker}", where)
+    )
+    collected.notes.append(
+        f"{match['name']} was installed from {path}, which is not here; {wheel[1]} of the index "
+        "stands in for it"
+    )
+    return True
+
+
 def _unreadable(line: str, where: str, why: str) -> InvalidRequirements:
     return InvalidRequirements(
         f"{where}: {line!r} cannot be locked.",
@@ -260,57 +299,3 @@ def _read_pyproject(path: Path, collected: _Collected) -> None:
         )
     for line in project.get("dependencies", []):
         collected.specifiers.append(_specifier(str(line), path.name))
-
-
-def _read_conda(path: Path, collected: _Collected) -> None:
-    import yaml
-
-    try:
-        document = yaml.safe_load(_text(path))
-    except yaml.YAMLError as error:
-        raise InvalidRequirements(f"{path.name} is not YAML.", why=str(error)) from error
-    listed: Any = document.get("dependencies") if isinstance(document, dict) else None
-    if not isinstance(listed, list):
-        raise InvalidRequirements(
-            f"{path.name} has no list of dependencies.",
-            hint="conda writes one by 'conda env export --from-history'.",
-            code="no_requirements",
-        )
-    for entry in listed:
-        if isinstance(entry, dict):
-            for line in _pip_lines(entry.get("pip")):
-                _add_line(line, path.name, path.parent, collected)
-        else:
-            _add_conda(str(entry), path.name, collected)
-
-
-def _pip_lines(listed: Any) -> Iterable[str]:
-    return [str(line) for line in listed] if isinstance(listed, list) else []
-
-
-def _add_conda(entry: str, where: str, collected: _Collected) -> None:
-    match = _CONDA_PIN.match(entry.rpartition("::")[2].strip())
-    if match is None:
-        raise _unreadable(entry, where, "it is not a package of conda")
-    name, version = match[1].lower(), match[2].strip()
-    if name == "python":
-        return
-    if name in _CONDA_ONLY or name.startswith(("lib", "_")):
-        collected.notes.append(f"{name} of {where} has no counterpart among Python packages")
-        return
-    text = _CONDA_NAMES.get(name, name) + _conda_version(version)
-    collected.specifiers.append(_specifier(text, where))
-
-
-def _conda_version(version: str) -> str:
-    """Turn conda's ``=1.2`` and ``=1.2.3=build`` into what the package index understands."""
-    if not version:
-        return ""
-    if version.startswith("=") and not version.startswith("=="):
-        number, _, build = version[1:].partition("=")
-        # One '=' is a prefix match in conda; with a build it is an exact one.
-        exact = bool(build) or number.count(".") >= 2
-        return f"=={number}" if exact or number.endswith("*") else f"=={number}.*"
-    if version[0].isdigit():
-        return f"=={version.partition(' ')[0]}"
-    return version.replace(" ", "")

@@ -1,36 +1,34 @@
-"""Make a lock: uv resolves, and what it writes is brought into one canonical form.
-
-The form has no command line, no path of a machine, no credentials and no dates, and a marker only
-where a distribution is not for every platform of the project; the same resolution therefore gives
-the same bytes everywhere.
-"""
+"""Make a lock: uv resolves, and what it writes is brought into one form (env/canonical.py)."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import tomli_w
-from packaging.markers import Marker
 
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
-from samovar.core.platforms import marker, marker_environment
+from samovar.core.platforms import marker
 from samovar.core.toml import parse_toml
+from samovar.env.canonical import canonical_lock
+from samovar.env.local_packages import wheels_of_folders
 from samovar.env.lock import FILE, Lock
-from samovar.env.uv import run_uv
+from samovar.env.uv import YANKED_HINT, ask_uv
+from samovar.errors import InvalidRequirements
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from samovar.env.interpreters import Interpreter
     from samovar.env.local_packages import LocalWheel
     from samovar.env.requirements import Requirements
 
-_KEPT_FILE_FIELDS: Final = ("name", "url", "path", "size", "hashes")
-_USERINFO: Final = re.compile(r"^(https?://)[^/@]+@")
+_YANKED: Final = re.compile(
+    r"^warning: `([^`]+)` is yanked(?: \(reason: \"?(.*?)\"?\))?$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +54,13 @@ class Resolved:
         In canonical form.
     changes : tuple of Change
         Against the lock before, by name.
+    found : tuple of LocalWheel
+        Wheels out of folders (``--find-links``); they travel with the lock.
     """
 
     lock: Lock
     changes: tuple[Change, ...]
+    found: tuple[LocalWheel, ...] = ()
 
 
 def resolve(
@@ -112,7 +113,7 @@ def resolve(
         for path, wheel in zip(requirements.local, wheels, strict=True)
     ]
     (workspace / "requirements.in").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    arguments = ["pip", "compile", "--universal", "--format", "pylock.toml", "--no-header", "-q",
+    arguments = ["pip", "compile", "--universal", "--format", "pylock.toml", "--no-header",
                  "--python", str(interpreter.base), "--python-version", minor,
                  "requirements.in", "-o", FILE]  # fmt: skip
     if requirements.constraints:
@@ -121,16 +122,30 @@ def resolve(
         arguments += ["-c", "constraints.txt"]
     if upgrade is not None:
         arguments += [word for name in upgrade for word in ("-P", name)] or ["--upgrade"]
-    run_uv(arguments, offline=offline, folder=workspace)
+    _refuse_yanked(ask_uv(arguments, offline=offline, folder=workspace).stderr)
+    written = parse_toml(output.read_text(encoding="utf-8"))
+    found = wheels_of_folders(written)
     document = canonical_lock(
-        parse_toml(output.read_text(encoding="utf-8")),
+        written,
         minor=minor,
         platforms=platforms,
-        wheels={wheel.path.name: wheel for wheel in wheels},
+        wheels={wheel.path.name: wheel for wheel in (*wheels, *found)},
         answers=requirements_digest(requirements, wheels, minor=minor, platforms=platforms),
     )
     lock = Lock.from_bytes(tomli_w.dumps(document).encode())
-    return Resolved(lock=lock, changes=_changes(existing, lock))
+    return Resolved(lock=lock, changes=_changes(existing, lock), found=found)
+
+
+def _refuse_yanked(said: str) -> None:
+    """Refuse pins of withdrawn versions, which uv only warns of: the index may drop the file."""
+    yanked = _YANKED.findall(said)
+    if yanked:
+        raise InvalidRequirements(
+            f"{' and '.join(name for name, _ in yanked)} was withdrawn (yanked) from the index.",
+            why="; ".join(reason for _, reason in yanked if reason) or None,
+            hint=YANKED_HINT,
+            code="yanked",
+        )
 
 
 def requirements_digest(
@@ -157,42 +172,6 @@ def requirements_digest(
     )
 
 
-def canonical_lock(
-    document: Mapping[str, Any],
-    *,
-    minor: str,
-    platforms: Sequence[str],
-    wheels: Mapping[str, LocalWheel],
-    answers: str,
-) -> dict[str, Any]:
-    """Bring a lock document into its canonical form.
-
-    Parameters
-    ----------
-    document : mapping
-        As uv wrote it.
-    minor, platforms
-        For which it was resolved.
-    wheels : mapping of str to LocalWheel
-        Wheels that travel along, by file name.
-    answers : str
-        Digest of the requirements.
-    """
-    environments = [marker_environment(platform, minor) for platform in sorted(platforms)]
-    packages = [_package(package, environments, wheels) for package in document["packages"]]
-    packages = [package for package in packages if package is not None]
-    return {
-        "lock-version": "1.0",
-        "environments": [marker(platform, minor) for platform in sorted(platforms)],
-        "requires-python": f"=={minor}.*",
-        "created-by": "samovar",
-        "packages": sorted(packages, key=lambda one: (one["name"], one["version"])),
-        "tool": {
-            "samovar": {"requirements-digest": answers, "platforms": sorted(platforms)},
-        },
-    }
-
-
 def _project(minor: str, platforms: Sequence[str]) -> str:
     """Tell uv for which environments alone it is to resolve."""
     return tomli_w.dumps(
@@ -201,53 +180,6 @@ def _project(minor: str, platforms: Sequence[str]) -> str:
             "tool": {"uv": {"environments": [marker(one, minor) for one in sorted(platforms)]}},
         }
     )
-
-
-def _package(
-    package: Mapping[str, Any],
-    environments: Sequence[dict[str, str]],
-    wheels: Mapping[str, LocalWheel],
-) -> Any:
-    """Give one package's table, or None where no platform of the project installs it."""
-    kept: dict[str, Any] = {"name": package["name"], "version": package.get("version", "")}
-    if "marker" in package:
-        holds = [
-            Marker(package["marker"]).evaluate(dict(one), context="lock_file")
-            for one in environments
-        ]
-        if not any(holds):
-            return None
-        if not all(holds):
-            kept["marker"] = package["marker"]
-    if "archive" in package:
-        name = (package["archive"].get("path") or package["archive"].get("url")).rsplit("/", 1)[-1]
-        if name in wheels:
-            kept["wheels"] = [
-                {
-                    "name": name,
-                    "path": f"wheels/{name}",
-                    "size": wheels[name].path.stat().st_size,
-                    "hashes": {"sha256": wheels[name].digest.hex},
-                }
-            ]
-        else:
-            kept["archive"] = _file(package["archive"])
-        return kept
-    if "sdist" in package:
-        kept["sdist"] = _file(package["sdist"])
-    if "wheels" in package:
-        kept["wheels"] = sorted(map(_file, package["wheels"]), key=lambda one: str(one["url"]))
-    for field in ("vcs", "directory"):
-        if field in package:
-            kept[field] = package[field]
-    return kept
-
-
-def _file(file: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {field: file[field] for field in _KEPT_FILE_FIELDS if field in file}
-    if "url" in kept:
-        kept["url"] = _USERINFO.sub(r"\1", kept["url"])
-    return kept
 
 
 def _changes(existing: Lock | None, lock: Lock) -> tuple[Change, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from samovar.errors import (
@@ -19,17 +20,30 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-# What a user's shell may hold that would change what uv does for us.
-_DROPPED: Final = (
-    "VIRTUAL_ENV", "CONDA_PREFIX", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_RESOLUTION",
-    "UV_PRERELEASE", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_BUILD_CONSTRAINT", "UV_EXCLUDE_NEWER",
-    "UV_CONFIG_FILE", "UV_SYSTEM_PYTHON", "UV_REQUIRE_HASHES", "UV_LINK_MODE_WARNING",
-    "UV_COMPILE_BYTECODE", "UV_CUSTOM_COMPILE_COMMAND", "UV_NO_PROGRESS",
-)  # fmt: skip
+# Of uv's own variables only these come through: where packages come from and where they are kept.
+# The others choose other versions (UV_RESOLUTION), folders, or less care (UV_NO_VERIFY_HASHES).
+_KEPT: Final = re.compile(
+    r"UV_(?:CACHE_DIR|LINK_MODE|FIND_LINKS|NO_INDEX|DEFAULT_INDEX|(?:EXTRA_)?INDEX(?:_.+)?"
+    r"|KEYRING_PROVIDER|CREDENTIALS_DIR|INSECURE_HOST|SYSTEM_CERTS|NATIVE_TLS|HTTP_.+"
+    r"|REQUEST_TIMEOUT|CONCURRENT_.+|PYTHON_INSTALL_DIR)"
+)
+_DROPPED: Final = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "PYTHONWARNINGS")
+# Who set up pip for a private index need not set up uv too.
+_OF_PIP: Final = (
+    ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", ("UV_DEFAULT_INDEX", "UV_INDEX_URL")),
+    ("PIP_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL", ("UV_EXTRA_INDEX_URL", "UV_INDEX")),
+)
+INDEXES: Final = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
+"""Variables that name indexes; where one is set, packages come through it."""
+YANKED_HINT: Final = (
+    "Ask for another version. If it has to be this one, download its wheel ('pip download "
+    "--no-deps NAME==VERSION') and name it in the requirements as ./FILE.whl; it travels along."
+)
 _UNREACHABLE: Final = (
     "error sending request", "dns error", "connect error", "connection refused", "failed to fetch",
     "timed out",
 )  # fmt: skip
+_NOT_CACHED: Final = re.compile(r"\b([A-Za-z0-9][\w.-]*) was not found in the cache")
 _TAIL: Final = 3000
 _NOISE: Final = re.compile(r"^\s*(?:warning|Resolved|Prepared|Using|Creating|Activate)\b", re.I)
 
@@ -55,6 +69,22 @@ def uv_binary() -> str:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What uv printed.
+
+    Parameters
+    ----------
+    stdout : str
+        Data.
+    stderr : str
+        Its words for people; empty where it was told to be quiet.
+    """
+
+    stdout: str
+    stderr: str
+
+
 def run_uv(
     arguments: Sequence[str],
     *,
@@ -63,7 +93,20 @@ def run_uv(
     variables: Mapping[str, str] | None = None,
     text: str | None = None,
 ) -> str:
-    """Run uv and give what it printed on stdout.
+    """Run uv and give what it printed on stdout; parameters and errors as `ask_uv`."""
+    answer = ask_uv(arguments, offline=offline, folder=folder, variables=variables, text=text)
+    return answer.stdout
+
+
+def ask_uv(
+    arguments: Sequence[str],
+    *,
+    offline: bool,
+    folder: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    text: str | None = None,
+) -> Answer:
+    """Run uv and give all that it printed.
 
     Parameters
     ----------
@@ -83,16 +126,11 @@ def run_uv(
     SamovarError
         What uv said, as one of ours.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in _DROPPED}
-    environment.update(UV_NO_PROGRESS="1", NO_COLOR="1", UV_PYTHON_DOWNLOADS="never")
-    # The machine's own certificates, as pip and curl use them: companies have their own.
-    environment.setdefault("UV_SYSTEM_CERTS", "1")
-    environment.update(variables or {})
     command = [uv_binary(), *arguments, *(["--offline"] if offline else [])]
     ended = subprocess.run(
         command,
         cwd=folder,
-        env=environment,
+        env={**uv_variables(os.environ), **(variables or {})},
         input=text,
         stdin=subprocess.DEVNULL if text is None else None,
         capture_output=True,
@@ -102,7 +140,26 @@ def run_uv(
     )
     if ended.returncode != 0:
         raise _error(ended.stderr, offline=offline)
-    return ended.stdout
+    return Answer(stdout=ended.stdout, stderr=ended.stderr)
+
+
+def uv_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment that uv runs in: the caller's, less what would change its results.
+
+    Indexes, credentials, the cache, proxies and certificates stay.
+    """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name not in _DROPPED and (not name.startswith("UV_") or _KEPT.fullmatch(name))
+    }
+    for pips, ours, others in _OF_PIP:
+        if environment.get(pips) and not any(environment.get(name) for name in others):
+            kept[ours] = environment[pips]
+    # The machine's own certificates, as pip and curl use them: companies have their own.
+    kept.setdefault("UV_SYSTEM_CERTS", "1")
+    kept.update(UV_NO_PROGRESS="1", NO_COLOR="1", UV_PYTHON_DOWNLOADS="never")
+    return kept
 
 
 def _error(said: str, *, offline: bool) -> SamovarError:
@@ -112,9 +169,12 @@ def _error(said: str, *, offline: bool) -> SamovarError:
     low = words.lower()
     if "no space left" in low:
         return OutOfSpace("There is no space left for the packages.", why=why, hint="Free some.")
-    if offline and ("network was disabled" in low or "offline" in low or "not found in the" in low):
+    if offline and any(word in low for word in ("network was disabled", "offline", "in the cache")):
+        missing = sorted(set(_NOT_CACHED.findall(words)))
         return Offline(
-            "Packages are missing here, and connections are switched off.",
+            f"Not in the cache, and connections are switched off: {', '.join(missing)}."
+            if missing
+            else "Packages are missing here, and connections are switched off.",
             why=why,
             hint="Run once without --offline, so that the cache has them.",
         )
@@ -122,8 +182,17 @@ def _error(said: str, *, offline: bool) -> SamovarError:
         return InvalidRequirements(
             "A requirement asks for a version that was withdrawn (yanked).",
             why=why,
-            hint="Ask for another version.",
+            hint=YANKED_HINT,
             code="yanked",
+        )
+    if "401 unauthorized" in low or "403 forbidden" in low:
+        return Unavailable(
+            "The package index refuses without credentials, or these.",
+            why=why,
+            hint="Name the index and its credentials in the environment (UV_INDEX=NAME=URL, "
+            "UV_INDEX_NAME_USERNAME, UV_INDEX_NAME_PASSWORD), in ~/.netrc, or in a keyring "
+            "(UV_KEYRING_PROVIDER=subprocess).",
+            code="index_credentials",
         )
     if "no solution found" in low or "unsatisfiable" in low or "because" in low:
         return InvalidRequirements(

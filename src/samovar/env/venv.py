@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
+import sys
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
 from samovar.env.export import to_requirements
 from samovar.env.interpreters import Interpreter, probe
-from samovar.env.uv import run_uv
+from samovar.env.uv import INDEXES, run_uv, uv_variables
 from samovar.errors import Unavailable, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from samovar.env.lock import Lock, LockedPackage
 
     Progress = Callable[[str], None]
 
 _READY: Final = ".samovar-ready"
-_MIRRORS: Final = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +87,24 @@ def make_venv(
             hint="Name a folder that does not exist yet.",
             code="not_a_venv",
         )
+    if path.exists() and path.samefile(sys.prefix):
+        raise UserError(
+            f"{path} is the environment that samovar itself runs in.",
+            hint="Name another folder: 'samovar venv . PATH'.",
+            code="own_environment",
+        )
     packages = lock.packages_for(base.markers)
     _check_wheels(packages, base)
     progress(f"Making an environment of {len(packages)} packages for Python {base.version}")
-    _create(path, base)
-    if packages:
-        _install(lock, packages, path, wheels=wheels, offline=offline)
+    is_new = not path.exists()
+    try:
+        _create(path, base)
+        if packages:
+            _install(lock, packages, path, wheels=wheels, offline=offline)
+    except BaseException:
+        if is_new:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
     return Venv(path=path, interpreter=_inside(path, base), packages=len(packages))
 
 
@@ -113,13 +125,28 @@ def cached_venv(
     key = venv_key(lock, base)
     path = envs / key
     if not (path / _READY).exists():
-        with FileLock(envs / f"{key}.lock"):
+        with waiting_lock(envs / f"{key}.lock", progress):
             if not (path / _READY).exists():
                 shutil.rmtree(path, ignore_errors=True)
                 make_venv(lock, base, path, wheels=wheels, offline=offline, progress=progress)
                 (path / _READY).touch()
     packages = len(lock.packages_for(base.markers))
     return Venv(path=path, interpreter=_inside(path, base), packages=packages)
+
+
+@contextmanager
+def waiting_lock(path: Path, progress: Progress) -> Iterator[None]:
+    """Hold a lock between processes; say so where another one has it."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress("Waiting for another samovar that makes the same")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def venv_key(lock: Lock, base: Interpreter) -> str:
@@ -203,7 +230,8 @@ def _install(
         shutil.copytree(wheels, folder / "wheels", dirs_exist_ok=True)
     arguments = ["pip", "sync", "-q", "--no-config", "--python", str(python_of(path)),
                  "--link-mode", "hardlink"]  # fmt: skip
-    if any(os.environ.get(name) for name in _MIRRORS):
+    variables = uv_variables(os.environ)
+    if any(variables.get(name) for name in INDEXES):
         file = folder / "requirements.txt"
         file.write_text(to_requirements(packages, wheels="wheels"), encoding="utf-8")
         arguments += ["--require-hashes", file.name]
