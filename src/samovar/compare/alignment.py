@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 Pair = tuple[int | None, int | None]
 """A row's number in A and in B; None where a side lacks it."""
-_MOST_DIFFED: Final = 20_000
+_MOST_COST: Final = 5_000_000
+"""Pairs of equal rows that a diff would look at; a second's work."""
 
 
 def align(a: Table, b: Table) -> list[Pair]:
@@ -21,12 +22,17 @@ def align(a: Table, b: Table) -> list[Pair]:
     """
     if Counter(a.rows) == Counter(b.rows):
         return _like_by_like(a, b)
+    in_place: list[Pair] = [(row, row) for row in range(len(a.rows))]
+    if len(a.rows) == len(b.rows) and 2 * _equal_in_place(a, b) >= len(a.rows):
+        return in_place
     key = _key(a, b)
     if key is not None:
         return _by_key(a, b, key)
-    if len(a.rows) == len(b.rows):
-        return [(row, row) for row in range(len(a.rows))]
-    return _by_neighbours(a.rows, b.rows)
+    return in_place if len(a.rows) == len(b.rows) else _by_neighbours(a.rows, b.rows)
+
+
+def _equal_in_place(a: Table, b: Table) -> int:
+    return sum(one == other for one, other in zip(a.rows, b.rows, strict=True))
 
 
 def _like_by_like(a: Table, b: Table) -> list[Pair]:
@@ -96,6 +102,11 @@ def _insert(pairs: list[Pair], added: list[tuple[None, int]]) -> list[Pair]:
     return merged
 
 
+def _cost(left: list[bytes], right: list[bytes]) -> int:
+    ones, others = Counter(left), Counter(right)
+    return sum(count * others[row] for row, count in ones.items()) + len(left) + len(right)
+
+
 def _by_neighbours(ones: list[bytes], others: list[bytes]) -> list[Pair]:
     start = 0
     shorter = min(len(ones), len(others))
@@ -106,7 +117,7 @@ def _by_neighbours(ones: list[bytes], others: list[bytes]) -> list[Pair]:
         end += 1
     pairs: list[Pair] = [(row, row) for row in range(start)]
     left, right = ones[start : len(ones) - end], others[start : len(others) - end]
-    if max(len(left), len(right)) > _MOST_DIFFED:
+    if _cost(left, right) > _MOST_COST:
         blocks = [("replace", 0, len(left), 0, len(right))]
     else:
         matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from samovar.compare.cuts import cut_code
 from samovar.compare.instrument import Instrument
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from samovar.compare.instrument import Subset
     from samovar.compare.runner import Material
 
-_ROWS = re.compile(r"rows (\d+)-(\d+)")
+_MOST_BYTES: Final = 128 << 20
+"""Both sides together; larger files are named whole, for each mixture holds one in memory."""
+_ROWS: Final = re.compile(r"rows (\d+)-(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ def cut_file(factor: Factor, material: Material) -> Cut | None:
     if factor.kind not in {"code", "data"} or factor.a is None or factor.b is None:
         return None
     one, other = (material.read(side, factor.subject) for side in ("a", "b"))
-    if one is None or other is None:
+    if one is None or other is None or len(one) + len(other) > _MOST_BYTES:
         return None
     cutter = cut_code if factor.kind == "code" else cut_table
     return cutter(factor.subject, one, other)

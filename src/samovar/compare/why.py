@@ -146,9 +146,13 @@ class _Telling:
         return UNEXPLAINED, known.stopped or ": no change alone or with others leads from A to B"
 
     def _unchanged(self) -> int:
-        """Count the differences that were shown to have no effect."""
+        """Count the differences that were shown to have no effect.
+
+        The culprits alone gave B's result, so the others add nothing to them; that they do nothing
+        without them was seen too, unless B without the culprits does not run at all.
+        """
         found = self._known.found
-        if found is None or not found.necessary:
+        if found is None or not found.sufficient or found.necessary is False:
             return 0
         return len(self._factors.keys() - self._case.fixed - found.names - set(found.companions))
 

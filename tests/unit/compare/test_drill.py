@@ -191,3 +191,23 @@ def test_what_is_no_table_is_named_whole(data: bytes) -> None:
         "data:train.bin", data, data + b"x", lambda d: Outcome(metrics={"m": float(len(d))})
     )
     assert blamed(answer) == {"data:train.bin"}
+
+
+def test_rows_of_few_kinds_are_aligned_without_a_quadratic_diff() -> None:
+    rows = [[i % 2, i % 3, 1] for i in range(6000)]
+    answer, _ = explain_file(
+        "data:train.csv", table(rows), table(rows[:2000] + rows[2100:]), summing
+    )
+    (name,) = blamed(answer)
+    assert name.startswith("data:train.csv#rows ")
+
+
+def test_a_changed_key_is_a_changed_row() -> None:
+    rows = [[i, 0, 1] for i in range(100)]
+    other = [[i + 1000 if 10 <= i < 20 else i, 0, y] for i, _, y in rows]
+
+    def keys(data: bytes) -> Outcome:
+        return Outcome(metrics={"m": sum(float(row["id"]) for row in rows_of(data))})
+
+    answer, _ = explain_file("data:train.csv", table(rows), table(other), keys)
+    assert blamed(answer) == {"data:train.csv#rows 10-19"}

@@ -201,6 +201,17 @@ def test_a_mixture_that_cannot_be_installed_is_an_answer() -> None:
     assert any("no solution" in note for note in answer.notes)
 
 
+def test_others_have_no_effect_though_b_without_the_culprit_does_not_run() -> None:
+    pandas, numpy = "package:pandas", "package:numpy"
+
+    def run(taken: frozenset[str]) -> float | None:
+        return None if numpy in taken and pandas not in taken else float(pandas in taken)
+
+    answer, _ = ask(run, [numpy, pandas, *names(6)])
+    assert (answer.outcome, blamed(answer)) == ("explained", {pandas})
+    assert answer.unchanged_factors == 7
+
+
 def test_what_never_runs_apart_is_blamed_together() -> None:
     one, other = "package:a", "package:b"
 
