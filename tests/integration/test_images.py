@@ -264,6 +264,12 @@ def test_one_name_serves_docker_skopeo_and_samovar(built, registry, docker_engin
     assert first["digest"] == document["digest"]
     again = samovar("push", "titanic", name, "--json", SAMOVAR_HOME=home).json
     assert again["uploaded_bytes"] == 0
+    copy = f"{registry.host}/team/copy:1"
+    skopeo = [need("skopeo", "apt install skopeo"), "copy", "--all", "--src-tls-verify=false"]
+    skopeo += ["--dest-tls-verify=false", f"docker://{name}", f"docker://{copy}"]
+    subprocess.run(skopeo, check=True, capture_output=True)
+    copied = samovar("pull", copy, "--json", SAMOVAR_HOME=tmp_path / "copied").json
+    assert copied["digest"] == document["digest"]
     docker_engine.docker("pull", name)
     assert json.loads(docker_engine.docker("inspect", name).stdout)[0]["Architecture"] == "amd64"
     pulled = samovar("pull", name, "--json", SAMOVAR_HOME=tmp_path / "empty").json

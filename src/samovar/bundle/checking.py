@@ -98,12 +98,13 @@ def _check_diff_ids(blobs: Path, manifest: Manifest, field: tuple[str, str]) -> 
 def _diff_id(path: Path, layer: Descriptor) -> Digest:
     """Read a layer to its end, refuse what no honest one has, and give its diff ID."""
     with path.open("rb") as file:
-        if layer.media_type in _OUR_LAYERS:
-            return scan_tar(file)
+        is_gzip = layer.media_type.endswith("gzip")
+        if layer.media_type.removesuffix(media_types.GZIP_SUFFIX) in _OUR_LAYERS:
+            return scan_tar(inflated(file) if is_gzip else file)
         if layer.media_type.endswith("zstd"):
             raise UserError(
                 f"The layer {layer.digest} is compressed by zstd, which samovar does not read.",
                 hint="Push the image with gzip layers.",
                 code="not_a_bundle",
             )
-        return scan_layer(inflated(file) if layer.media_type.endswith("gzip") else file)
+        return scan_layer(inflated(file) if is_gzip else file)

@@ -5,6 +5,7 @@ The layers and their order are drawn in docs/decisions/0002-bundle.md.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,13 @@ from samovar.core import media_types
 from samovar.core.bundle import BundleDocument
 from samovar.core.canonical import canonical_json
 from samovar.core.descriptor import Descriptor
+from samovar.core.digest import Digest
 from samovar.core.manifest import Manifest
+from samovar.core.stored_gzip import stored_gzip
 from samovar.core.tar import TarMember, write_tar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from samovar.core.reference import Reference
@@ -41,12 +44,13 @@ def store_bundle(store: Store, staged: Path, names: Iterable[Reference]) -> Desc
     """
     document = BundleDocument.from_json(json.loads((staged / layout.DOCUMENT).read_bytes()))
     with store.writing():
-        layers = tuple(
+        stored = tuple(
             _store_layer(store, staged, paths, media_type, title)
             for title, media_type, paths in _plan(document)
             if paths
         )
-        config = _config(document, layers)
+        layers = tuple(layer for layer, _ in stored)
+        config = _config(document, [diff_id for _, diff_id in stored])
         config_digest = store.put_bytes(config)
         descriptor = store.put_document(
             Manifest(
@@ -90,7 +94,8 @@ def _plan(document: BundleDocument) -> list[tuple[str, str, list[str]]]:
 
 def _store_layer(
     store: Store, staged: Path, paths: list[str], media_type: str, title: str
-) -> Descriptor:
+) -> tuple[Descriptor, Digest]:
+    """Store a layer, and give its descriptor and its diff ID."""
     members = [
         TarMember(
             path=f"{layout.ROOT}/{path}",
@@ -99,24 +104,29 @@ def _store_layer(
         )
         for path in paths
     ]
-    digest, size = store.put_stream(write_tar(members))
-    return Descriptor(
-        media_type=media_type,
+    state = hashlib.sha256()
+
+    def hashed() -> Iterator[bytes]:
+        for piece in write_tar(members):
+            state.update(piece)
+            yield piece
+
+    digest, size = store.put_stream(stored_gzip(hashed()))
+    layer = Descriptor(
+        media_type=media_type + media_types.GZIP_SUFFIX,
         digest=digest,
         size_bytes=size,
         annotations={media_types.MODEL_FILEPATH: f"{layout.ROOT}/{title}"},
     )
+    return layer, Digest(f"sha256:{state.hexdigest()}")
 
 
-def _config(document: BundleDocument, layers: tuple[Descriptor, ...]) -> bytes:
-    """Write the configuration that the ModelPack specification asks for.
-
-    Its diff IDs are the layers' digests, since the layers are not compressed.
-    """
+def _config(document: BundleDocument, diff_ids: list[Digest]) -> bytes:
+    """Write the configuration that the ModelPack specification asks for."""
     return canonical_json(
         {
             "descriptor": {"name": document.name, "version": document.version},
             "config": {"format": document.model.format},
-            "modelfs": {"type": "layers", "diffIds": [str(layer.digest) for layer in layers]},
+            "modelfs": {"type": "layers", "diffIds": [str(diff_id) for diff_id in diff_ids]},
         }
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from samovar.core import bundle as layout
 from samovar.core import media_types
@@ -14,6 +14,7 @@ from samovar.core.manifest import Index, Manifest
 from samovar.core.receipt import Receipt
 from samovar.errors import Damaged, UserError
 from samovar.store.unpack import extract_tar, read_tar
+from samovar.store.unpack_inflate import inflated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,8 +130,25 @@ def unpack_bundle(store: Store, bundle: Bundle, into: Path) -> Path:
     with store.writing():
         for layer in bundle.manifest.layers:
             with store.open_blob(layer) as file:
-                extract_tar(file, into)
+                extract_tar(uncompressed(layer, file), into)
     return into / layout.ROOT
+
+
+def uncompressed(layer: Descriptor, file: IO[bytes]) -> IO[bytes]:
+    """Give the tar file in an open layer."""
+    is_gzip = layer.media_type.endswith(media_types.GZIP_SUFFIX)
+    return cast("IO[bytes]", inflated(file)) if is_gzip else file
+
+
+def read_code(store: Store, bundle: Bundle) -> dict[str, bytes]:
+    """Read a bundle's code into memory, by path in the project."""
+    prefix = f"{layout.ROOT}/{layout.PROJECT}/"
+    found: dict[str, bytes] = {}
+    for layer in bundle.manifest.layers:
+        if layer.media_type.removesuffix(media_types.GZIP_SUFFIX) == media_types.MODEL_CODE_TAR:
+            with store.open_blob(layer) as file:
+                found.update(read_tar(uncompressed(layer, file)))
+    return {path.removeprefix(prefix): content for path, content in found.items()}
 
 
 def index_of(store: Store, descriptor: Descriptor) -> Index | None:
@@ -141,7 +159,7 @@ def index_of(store: Store, descriptor: Descriptor) -> Index | None:
 
 def _layer(manifest: Manifest, media_type: str) -> Descriptor:
     for layer in manifest.layers:
-        if layer.media_type == media_type:
+        if layer.media_type.removesuffix(media_types.GZIP_SUFFIX) == media_type:
             return layer
     raise Damaged(
         f"The bundle has no layer of type {media_type}.",
@@ -153,7 +171,7 @@ def _members(store: Store, layer: Descriptor) -> dict[str, bytes]:
     """Read a small layer's regular files into memory; nothing is written anywhere."""
     if layer.size_bytes > _MAX_DESCRIPTION_BYTES:
         raise Damaged(f"The layer {layer.digest} is too large for a description.")
-    return read_tar(io.BytesIO(store.read_blob(layer)))
+    return read_tar(uncompressed(layer, io.BytesIO(store.read_blob(layer))))
 
 
 def _member(members: dict[str, bytes], name: str) -> bytes:

@@ -27,6 +27,8 @@ MODEL_WEIGHT_TAR: Final = "application/vnd.cncf.model.weight.v1.tar"
 MODEL_WEIGHT_CONFIG_TAR: Final = "application/vnd.cncf.model.weight.config.v1.tar"
 MODEL_CODE_TAR: Final = "application/vnd.cncf.model.code.v1.tar"
 MODEL_DATASET_TAR: Final = "application/vnd.cncf.model.dataset.v1.tar"
+GZIP_SUFFIX: Final = "+gzip"
+"""Ends the type of a layer that is a gzip file of what the rest of the type says."""
 
 MODEL_FILEPATH: Final = "org.cncf.model.filepath"
 

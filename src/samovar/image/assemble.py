@@ -92,7 +92,7 @@ def _one_image(
     layers = [
         *base.layers,
         *(layer for layer, _ in answers),
-        *bundle_layers(bundle),
+        *bundle_layers(store, bundle),
         start_layer(store, bundle, base, packages),
     ]
     image = store_image(

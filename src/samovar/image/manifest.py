@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from samovar.core import media_types
 from samovar.core.canonical import canonical_json
 from samovar.core.descriptor import Descriptor, Platform
+from samovar.core.digest import Digest
 from samovar.core.manifest import Index, Manifest
 from samovar.core.tar import TarMember
 from samovar.image.config import Described, image_config
@@ -28,8 +30,10 @@ _MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 _MAX_QUEUE: Final = 1024
 
 
-def bundle_layers(bundle: Bundle) -> list[Layer]:
+def bundle_layers(store: Store, bundle: Bundle) -> list[Layer]:
     """Give the bundle's own blobs as layers: they are the very same blobs."""
+    config = json.loads(store.read_blob(bundle.manifest.config))
+    diff_ids = [Digest.parse(text) for text in config["modelfs"]["diffIds"]]
     titles = {
         media_types.MODEL_WEIGHT_TAR: "model",
         media_types.MODEL_CODE_TAR: "code",
@@ -39,15 +43,20 @@ def bundle_layers(bundle: Bundle) -> list[Layer]:
     return [
         Layer(
             descriptor=Descriptor(
-                media_type=media_types.OCI_LAYER_TAR,
+                media_type=_as_layer(blob),
                 digest=blob.digest,
                 size_bytes=blob.size_bytes,
             ),
-            diff_id=blob.digest,
-            what=titles.get(blob.media_type, "bundle"),
+            diff_id=diff_id,
+            what=titles.get(blob.media_type.removesuffix(media_types.GZIP_SUFFIX), "bundle"),
         )
-        for blob in bundle.manifest.layers
+        for blob, diff_id in zip(bundle.manifest.layers, diff_ids, strict=True)
     ]
+
+
+def _as_layer(blob: Descriptor) -> str:
+    is_gzip = blob.media_type.endswith(media_types.GZIP_SUFFIX)
+    return media_types.OCI_LAYER_GZIP if is_gzip else media_types.OCI_LAYER_TAR
 
 
 def jobs(bundle: Bundle, packages: Sequence[LockedPackage]) -> dict[str, bytes]:
@@ -134,12 +143,15 @@ def store_image(
 def store_index(
     store: Store, bundle: Bundle, images: Sequence[Image], described: Described
 ) -> Descriptor:
-    """Write the index that lists an image for each platform, and the bundle."""
+    """Write the index that lists an image for each platform, and the bundle.
+
+    The bundle's type stands in its manifest alone: older skopeos drop it from descriptors, and the
+    index would lose its digest on the way.
+    """
     listed = Descriptor(
         media_type=bundle.descriptor.media_type,
         digest=bundle.descriptor.digest,
         size_bytes=bundle.descriptor.size_bytes,
-        artifact_type=media_types.MODEL_MANIFEST,
         platform=_NO_PLATFORM,
     )
     return store.put_document(

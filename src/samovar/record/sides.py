@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from samovar.bundle.opened import read_code
 from samovar.bundle.resolve import resolve
 from samovar.bundle.target import read_target
 from samovar.compare.diff import difference
 from samovar.compare.facts import Facts, facts_of_bundle, facts_of_run
-from samovar.core import bundle as layout
-from samovar.core import media_types
 from samovar.env.interpreters import find_interpreter
 from samovar.env.lock import Lock
 from samovar.errors import Damaged, NotFound, Unavailable
@@ -93,25 +91,10 @@ def side_of_bundle(store: Store, name: str, bundle: Bundle) -> Side:
 
     def read(file: RunFile) -> bytes | None:
         if not held:
-            held.update(_code(store, bundle))
+            held.update(read_code(store, bundle))
         return held.get(file.path)
 
     return Side(name=name, facts=facts_of_bundle(document, packages), read=read, bundle=bundle)
-
-
-def _code(store: Store, bundle: Bundle) -> dict[str, bytes]:
-    """Read a bundle's code into memory, by path in the project."""
-    prefix = f"{layout.ROOT}/{layout.PROJECT}/"
-    found: dict[str, bytes] = {}
-    for layer in bundle.manifest.layers:
-        if layer.media_type != media_types.MODEL_CODE_TAR:
-            continue
-        with store.open_blob(layer) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            for member in archive:
-                content = archive.extractfile(member) if member.isreg() else None
-                if content is not None:
-                    found[member.name.removeprefix(prefix)] = content.read()
-    return found
 
 
 def diff_sides(a: Side, b: Side) -> tuple[Factor, ...]:
