@@ -83,7 +83,8 @@ def _document(project: Project, locked: Locked) -> dict[str, Any]:
 
 
 def _people(locked: Locked) -> str:
-    lines = [f"Locked {len(locked.lock.packages)} packages in {FILE}."]
+    count = len(locked.lock.packages)
+    lines = [f"Locked {count} package{'' if count == 1 else 's'} in {FILE}."]
     lines += [
         f"  {change.name} {change.before or 'new'} -> {change.after or 'gone'}"
         for change in locked.changes

@@ -52,6 +52,8 @@ def _document(venv: Venv) -> dict[str, Any]:
 def _people(document: dict[str, Any]) -> str:
     activate = document["activate"]
     shells = ("powershell", "cmd") if os.name == "nt" else ("posix", "fish")
-    lines = [f"Made {document['path']} with {document['packages']} packages. Switch it on by"]
+    count = document["packages"]
+    noun = "package" if count == 1 else "packages"
+    lines = [f"Made {document['path']} with {count} {noun}. Switch it on by"]
     lines += [f"  {shell:10} {activate[shell]}" for shell in shells]
     return "\n".join(lines)

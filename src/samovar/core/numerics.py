@@ -28,11 +28,15 @@ _ONE_THREAD: Final = dict.fromkeys(
     ),
     "1",
 )
-# NumPy passes over the names that its version does not have.
-_NUMPY_BEYOND_AVX2: Final = (
-    "AVX512F AVX512CD AVX512_KNL AVX512_KNM AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR "
-    "X86_V4"
-)
+# What NumPy dispatches beyond AVX2, by its version. It warns (ImportWarning, which Python hides) of
+# names that its build does not have, so the names are exact where the version is known.
+_NUMPY_2_4: Final = ("X86_V4", "AVX512_ICL", "AVX512_SPR")
+_NUMPY_OLD: Final = (
+    "AVX512F", "AVX512CD", "AVX512_KNL", "AVX512_KNM", "AVX512_SKX", "AVX512_CLX", "AVX512_CNL",
+    "AVX512_ICL",
+)  # fmt: skip
+_NUMPY_2_3: Final = (*_NUMPY_OLD, "AVX512_SPR")
+_NUMPY_ANY: Final = (*_NUMPY_2_3, "X86_V4")
 _GLIBC_BEYOND_AVX2: Final = (
     "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX512DQ,-AVX512CD,-FMA4"
 )
@@ -41,11 +45,13 @@ _LEVELS: Final[dict[str, dict[str, str]]] = {
     X86_64_V3: {
         **_ONE_THREAD,
         "OPENBLAS_CORETYPE": "Haswell",
-        "NPY_DISABLE_CPU_FEATURES": _NUMPY_BEYOND_AVX2,
+        "NPY_DISABLE_CPU_FEATURES": " ".join(_NUMPY_ANY),
         "GLIBC_TUNABLES": _GLIBC_BEYOND_AVX2,
         "MKL_CBWR": "AVX2",
         "MKL_DYNAMIC": "FALSE",
         "OMP_DYNAMIC": "FALSE",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
     },
     ARM64: {
         **_ONE_THREAD,
@@ -84,12 +90,34 @@ def level_for(machine: str, cpu_flags: AbstractSet[str]) -> str:
     return NATIVE
 
 
-def pinned_variables(level: str) -> dict[str, str]:
+def pinned_variables(level: str, *, numpy: str | None = None) -> dict[str, str]:
     """Give the environment variables of a level; unknown levels pin nothing.
+
+    Parameters
+    ----------
+    level : str
+        As `level_for` gives it.
+    numpy : str, optional
+        Version of the NumPy that will run; without it, the names of all versions are given.
 
     Examples
     --------
     >>> pinned_variables("x86-64-v3")["OPENBLAS_CORETYPE"]
     'Haswell'
+    >>> pinned_variables("x86-64-v3", numpy="2.4.1")["NPY_DISABLE_CPU_FEATURES"]
+    'X86_V4 AVX512_ICL AVX512_SPR'
     """
-    return dict(_LEVELS.get(level, {}))
+    variables = dict(_LEVELS.get(level, {}))
+    if level == X86_64_V3 and numpy is not None:
+        variables["NPY_DISABLE_CPU_FEATURES"] = " ".join(_numpy_names(numpy))
+    return variables
+
+
+def _numpy_names(version: str) -> tuple[str, ...]:
+    numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
+    if len(numbers) < 2:
+        return _NUMPY_ANY
+    release = (numbers[0], numbers[1])
+    if release >= (2, 4):
+        return _NUMPY_2_4
+    return _NUMPY_2_3 if release == (2, 3) else _NUMPY_OLD

@@ -14,9 +14,9 @@ from filelock import FileLock, Timeout
 
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
-from samovar.env.export import to_requirements
+from samovar.env.install import install, python_of
 from samovar.env.interpreters import Interpreter, probe
-from samovar.env.uv import INDEXES, run_uv, uv_variables
+from samovar.env.uv import run_uv
 from samovar.errors import Unavailable, UserError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def make_venv(
     try:
         _create(path, base)
         if packages:
-            _install(lock, packages, path, wheels=wheels, offline=offline)
+            install(lock, packages, path, wheels=wheels, offline=offline)
     except BaseException:
         if is_new:
             shutil.rmtree(path, ignore_errors=True)
@@ -197,11 +197,6 @@ def keep_venv(envs: Path, lock: Lock, venv: Venv) -> None:
             (path / _READY).touch()
 
 
-def python_of(path: Path) -> Path:
-    """Give the interpreter of a virtual environment."""
-    return path / "Scripts" / "python.exe" if os.name == "nt" else path / "bin" / "python"
-
-
 def is_venv(path: Path) -> bool:
     """Say whether a folder is a virtual environment."""
     return (path / "pyvenv.cfg").is_file()
@@ -213,35 +208,6 @@ def _create(path: Path, base: Interpreter) -> None:
          "--python", str(base.base), str(path)],
         offline=True,
     )  # fmt: skip
-
-
-def _install(
-    lock: Lock,
-    packages: tuple[LockedPackage, ...],
-    path: Path,
-    *,
-    wheels: Path | None,
-    offline: bool,
-) -> None:
-    """Let uv install: by the lock's addresses, or through the index that the machine names."""
-    folder = path / ".samovar-lock"
-    folder.mkdir(exist_ok=True)
-    if wheels is not None:
-        shutil.copytree(wheels, folder / "wheels", dirs_exist_ok=True)
-    arguments = ["pip", "sync", "-q", "--no-config", "--python", str(python_of(path)),
-                 "--link-mode", "hardlink"]  # fmt: skip
-    variables = uv_variables(os.environ)
-    if any(variables.get(name) for name in INDEXES):
-        file = folder / "requirements.txt"
-        file.write_text(to_requirements(packages, wheels="wheels"), encoding="utf-8")
-        arguments += ["--require-hashes", file.name]
-    else:
-        (folder / "pylock.toml").write_bytes(lock.data)
-        arguments += ["pylock.toml"]
-    try:
-        run_uv(arguments, offline=offline, folder=folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_wheels(packages: tuple[LockedPackage, ...], base: Interpreter) -> None:
