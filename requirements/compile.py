@@ -16,6 +16,7 @@ TABLES = {
     # Environments of their own, which tests/engines/tools.py makes.
     "requirements/mlflow.txt": ("mlflow",),
     "requirements/deploy.txt": ("ansible-core", "kubernetes-validate"),
+    "requirements/dvc.txt": ("dvc",),
     "requirements/clients.txt": ("tritonclient[http]", "schemathesis"),
     "requirements/ray.txt": (PROJECT, "--extra", "ray"),
     # What goes along with `samovar deploy`.

@@ -107,3 +107,15 @@ def mlflow_server(mlflow: Tool, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def deploy_tools() -> Tool:
     """An environment with ansible-core and kubernetes-validate."""
     return tool("deploy")
+
+
+@pytest.fixture(scope="session")
+def http_clients() -> Tool:
+    """An environment with tritonclient and schemathesis."""
+    return tool("clients")
+
+
+@pytest.fixture(scope="session")
+def dvc() -> Tool:
+    """An environment with DVC."""
+    return tool("dvc")

@@ -104,6 +104,41 @@ def decode_json(body: bytes) -> Any:
     return document
 
 
+def decode_mlflow_json(body: bytes) -> Any:
+    """Decode JSON in which NaN stands for null: MLflow's own client writes it so.
+
+    Raises
+    ------
+    InvalidInput
+        For everything else that :func:`decode_json` refuses; infinities too.
+    """
+    if b"NaN" not in body:
+        return decode_json(body)
+    check_size(body)
+    try:
+        return json.loads(body, parse_constant=_nan, object_pairs_hook=_unique)
+    except UnicodeDecodeError as error:
+        raise InvalidInput("The body is not UTF-8.", code="malformed_json") from error
+    except RecursionError:
+        raise InvalidInput("The body is nested too deeply.", code="malformed_json") from None
+    except ValueError as error:
+        raise InvalidInput(
+            "The body is no valid JSON.", why=str(error), code="malformed_json"
+        ) from error
+
+
+def _nan(name: str) -> None:
+    if name != "NaN":
+        raise ValueError(f"{name} is no number")
+
+
+def _unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(items)
+    if len(found) != len(items):
+        raise InvalidInput("An object in the body has a name twice.", code="malformed_json")
+    return found
+
+
 def check_size(body: bytes) -> None:
     """Refuse a body with so many values that decoding it would take too much memory.
 
@@ -132,14 +167,8 @@ def _malformed(error: msgspec.DecodeError) -> InvalidInput:
 
 def _check_names(body: bytes) -> None:
     """Refuse a name that is twice in one object: which value was meant nobody knows."""
-
-    def pairs(items: list[tuple[str, Any]]) -> None:
-        names = {name for name, _ in items}
-        if len(names) != len(items):
-            raise InvalidInput("An object in the body has a name twice.", code="malformed_json")
-
     try:
-        json.loads(body, object_pairs_hook=pairs, parse_int=_nothing, parse_float=_nothing)
+        json.loads(body, object_pairs_hook=_unique, parse_int=_nothing, parse_float=_nothing)
     except RecursionError:
         raise InvalidInput("The body is nested too deeply.", code="malformed_json") from None
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.errors import InvalidInput
-from samovar.runtime.protocols.bodies import check_json_type, decode_json, plain_body
+from samovar.runtime.protocols.bodies import check_json_type, decode_mlflow_json, plain_body
 from samovar.runtime.protocols.csv_rows import read_csv
 from samovar.runtime.protocols.plain import encode_list
 
@@ -46,7 +46,7 @@ class InvocationsProtocol:
             exchange.rows = read_csv(self._codec, body)
         else:
             check_json_type(exchange.head)
-            exchange.rows = self._read(decode_json(body))
+            exchange.rows = self._read(decode_mlflow_json(body))
         exchange.encode = encode_list
         self._submit(exchange)
 

@@ -215,6 +215,14 @@ def _infer(signature: Signature, example: Any) -> dict[str, Any]:
             "data": {"type": "array"},
         },
     }
+    output_schema = {
+        "type": "object",
+        "required": ["name"],
+        "properties": {
+            "name": {"enum": [output.name for output in signature.outputs]},
+            "parameters": {"type": "object"},
+        },
+    }
     request = {
         "type": "object",
         "required": ["inputs"],
@@ -222,7 +230,7 @@ def _infer(signature: Signature, example: Any) -> dict[str, Any]:
             "id": {"type": "string"},
             "parameters": {"type": "object"},
             "inputs": {"type": "array", "items": tensor_schema, "minItems": 1},
-            "outputs": {"type": "array", "items": {"type": "object", "required": ["name"]}},
+            "outputs": {"type": "array", "items": output_schema},
         },
         "additionalProperties": False,
     }
