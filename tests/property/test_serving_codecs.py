@@ -18,7 +18,7 @@ from samovar.core.signature import Column, Signature
 from samovar.errors import InvalidInput, SamovarError
 from samovar.runtime.codec import Codec
 from samovar.runtime.engines import find_engine, same_bits
-from samovar.runtime.http.parsing import RequestReader
+from samovar.runtime.http.parsing import Budget, RequestReader
 from samovar.runtime.http_errors import status_of
 from samovar.runtime.protocols.bodies import decode_json
 from samovar.runtime.protocols.csv_rows import read_csv
@@ -165,7 +165,13 @@ def test_any_bytes_are_a_request_or_refused(chunks: list[bytes]) -> None:
     from samovar.runtime.http.head import Routes
 
     seen: list[Any] = []
-    reader = RequestReader(Routes({}, {}), 100, seen.append, lambda _, body: seen.append(body))
+    reader = RequestReader(
+        Routes({}, {}),
+        100,
+        Budget(1000),
+        on_head=seen.append,
+        on_request=lambda _, body: seen.append(body),
+    )
     refusal = refused(lambda: [reader.feed(chunk) for chunk in chunks])
     assert refusal is None or status_of(refusal) < 500
 
@@ -180,7 +186,13 @@ def test_how_requests_are_cut_does_not_matter(cuts: list[int]) -> None:
     stream = REQUEST * 3
     edges = [0, *sorted(cuts), len(stream)]
     bodies: list[bytes] = []
-    reader = RequestReader(Routes({}, {}), 100, lambda _: None, lambda _, body: bodies.append(body))
+    reader = RequestReader(
+        Routes({}, {}),
+        100,
+        Budget(1000),
+        on_head=lambda _: None,
+        on_request=lambda _, body: bodies.append(body),
+    )
     for start, stop in pairwise(edges):
         if start != stop:
             reader.feed(stream[start:stop])

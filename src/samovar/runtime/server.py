@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from samovar.errors import InvalidInput, SamovarError, ScriptFailed, Unavailable
 from samovar.runtime.http.connection import Connection
-from samovar.runtime.http.replies import JSON, Replies
+from samovar.runtime.http.parsing import Budget
+from samovar.runtime.http.replies import Replies
 from samovar.runtime.http_errors import OK, UNAVAILABLE, status_of
 from samovar.runtime.predictor import own_words
 from samovar.runtime.protocols.errors import body_for
@@ -54,6 +55,7 @@ class Server:
         self.access_log = access_log
         self.replies = Replies()
         self.replies.refresh(time.time())
+        self.bodies = Budget(limits.max_pending_bytes)
         self.heads: dict[bytes, Head] = {}
         self.connections: set[Connection] = set()
         self.is_draining = False
@@ -169,6 +171,3 @@ class Server:
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         sys.stderr.write(text)
         sys.stderr.flush()
-
-
-__all__ = ["JSON", "Server"]

@@ -255,3 +255,27 @@ def test_replies_have_a_date_and_their_length() -> None:
     assert text.endswith(b"Content-Length: 4\r\nAllow: GET\r\nConnection: close\r\n\r\nbody")
     assert replies.make(204, b"").endswith(b"GMT\r\n\r\n")
     assert b"body" not in replies.make(200, b"body", has_body=False)
+
+
+def test_half_received_bodies_are_bounded_together() -> None:
+    from samovar.runtime.http.parsing import Budget, RequestReader
+
+    budget = Budget(100)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 80\r\n\r\n"
+
+    def reader() -> RequestReader:
+        return RequestReader(
+            Routes({}, {}), 1000, budget, on_head=lambda _: None, on_request=lambda *_: None
+        )
+
+    first, second = reader(), reader()
+    first.feed(head + b"x" * 60)
+    with pytest.raises(errors.Unavailable):
+        second.feed(head + b"x" * 60)
+    assert budget.held == 60
+    first.feed(b"x" * 20)
+    assert budget.held == 0
+    third = reader()
+    third.feed(head + b"x" * 60)
+    third.release()
+    assert budget.held == 0

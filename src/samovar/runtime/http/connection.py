@@ -84,7 +84,9 @@ class Connection(asyncio.Protocol):
         self.is_closing = True
         self.is_lost = True
         self.waiting.clear()
-        self._reader = None
+        if self._reader is not None:
+            self._reader.release()
+            self._reader = None
         self.server.forget(self)
 
     def eof_received(self) -> bool:
@@ -121,7 +123,11 @@ class Connection(asyncio.Protocol):
                 return
             if self._reader is None:
                 self._reader = RequestReader(
-                    server.routes, server.limits.max_body_bytes, self._on_head, self._on_request
+                    server.routes,
+                    server.limits.max_body_bytes,
+                    server.bodies,
+                    on_head=self._on_head,
+                    on_request=self._on_request,
                 )
         self._read(data)
 

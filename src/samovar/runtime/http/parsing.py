@@ -6,13 +6,45 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 
-from samovar.errors import InvalidInput
+from samovar.errors import InvalidInput, SamovarError, Unavailable
 from samovar.runtime.http.head import MAX_HEAD_BYTES, MAX_HEADERS, Head, check_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from samovar.runtime.http.head import Routes
+
+
+class Budget:
+    """Bytes that all connections together may hold of half-received bodies.
+
+    Parameters
+    ----------
+    limit : int
+        Of bytes.
+    """
+
+    __slots__ = ("held", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+
+    def take(self, size: int) -> None:
+        """Hold some more bytes.
+
+        Raises
+        ------
+        Unavailable
+            Where that would be too many.
+        """
+        if self.held + size > self.limit:
+            raise Unavailable(
+                "Too many bodies are being received.",
+                hint="Try again in a moment.",
+                code="overloaded",
+            )
+        self.held += size
 
 
 class RequestReader:
@@ -24,6 +56,8 @@ class RequestReader:
         Finds the handler of a head.
     max_body_bytes : int
         Larger bodies are refused before they are received.
+    budget : Budget
+        Shared by all connections.
     on_head : callable
         Is told each head as soon as it is whole.
     on_request : callable
@@ -31,19 +65,23 @@ class RequestReader:
     """
 
     __slots__ = (
-        "_begun", "_body", "_fields", "_head_bytes", "_in_body", "_parser", "_size", "_target",
-        "head", "max_body_bytes", "on_head", "on_request", "routes",
+        "_begun", "_body", "_budget", "_fields", "_head_bytes", "_in_body", "_parser", "_size",
+        "_target", "head", "max_body_bytes", "on_head", "on_request", "routes",
     )  # fmt: skip
 
     def __init__(
         self,
         routes: Routes,
         max_body_bytes: int,
+        budget: Budget,
+        *,
         on_head: Callable[[Head], None],
         on_request: Callable[[Head, bytes], None],
     ) -> None:
         self.routes = routes
         self.max_body_bytes = max_body_bytes
+        self._budget = budget
+        self._size = 0
         self.on_head = on_head
         self.on_request = on_request
         self._parser: Any = httptools.HttpRequestParser(self)
@@ -80,7 +118,7 @@ class RequestReader:
             return
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
-            raise cause if isinstance(cause, InvalidInput) else error from None
+            raise cause if isinstance(cause, SamovarError) else error from None
         except httptools.HttpParserError as error:
             raise InvalidInput(
                 "This is no valid HTTP request.", why=str(error), code="malformed_request"
@@ -130,9 +168,10 @@ class RequestReader:
 
     def on_body(self, part: bytes) -> None:
         """Collect a part of the body (llhttp)."""
-        self._size += len(part)
-        if self._size > self.max_body_bytes:
+        if self._size + len(part) > self.max_body_bytes:
             raise body_too_large(self.max_body_bytes)
+        self._budget.take(len(part))
+        self._size += len(part)
         self._body.append(part)
 
     def on_message_complete(self) -> None:
@@ -145,7 +184,12 @@ class RequestReader:
         if head is not None:
             self.on_request(head, body[0] if len(body) == 1 else b"".join(body))
 
+    def release(self) -> None:
+        """Give back what is held of a body that will not be whole."""
+        self._reset()
+
     def _reset(self) -> None:
+        self._budget.held -= self._size
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
