@@ -19,6 +19,29 @@ def test_unknown_machines_are_native_and_pin_nothing() -> None:
     assert numerics.pinned_variables(level) == {}
 
 
+def test_x86_with_its_features_has_its_level() -> None:
+    flags = frozenset({"avx2", "fma", "bmi2", "sse4_2"})
+    assert numerics.level_for("x86_64", flags) == numerics.X86_64_V3
+
+
+@pytest.mark.parametrize(
+    ("numpy_version", "has", "lacks"),
+    [
+        ("2.4.6", "X86_V4", "AVX512F"),
+        ("2.3.1", "AVX512_SPR", "X86_V4"),
+        ("1.26.4", "AVX512F", "AVX512_SPR"),
+        ("unknown", "X86_V4", "SVE"),
+    ],
+)
+def test_the_features_are_those_that_the_numpy_knows(
+    numpy_version: str, has: str, lacks: str
+) -> None:
+    pinned = numerics.pinned_variables(numerics.X86_64_V3, numpy=numpy_version)
+    names = pinned["NPY_DISABLE_CPU_FEATURES"].split()
+    assert has in names
+    assert lacks not in names
+
+
 @pytest.mark.parametrize("name", platforms.KNOWN)
 def test_platforms_are_found_by_their_markers(name: str) -> None:
     markers = platforms.marker_environment(name, "3.11")
