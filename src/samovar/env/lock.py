@@ -114,7 +114,6 @@ class Lock:
         try:
             document = parse_toml(data.decode())
             lock = Pylock.from_dict(document)
-            lock.validate()
         except (ValueError, PylockValidationError) as error:
             raise InvalidRequirements(
                 f"{FILE} is not a lock file.",

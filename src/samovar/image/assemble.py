@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from samovar.bundle.opened import unpack_bundle
 from samovar.core import bundle as bundle_layout
-from samovar.core.platforms import marker_environment
 from samovar.env.lock import Lock
 from samovar.image.base_choice import choose_base
 from samovar.image.config import describe_image
@@ -87,8 +86,7 @@ def _one_image(
         jobs = package_layers(home, store, wheels, pool, progress)
         jobs += runtime_layers(home, store, runtime, pool, progress)
         answers = [job.result() for job in jobs]
-    environment = marker_environment(platform, base.minor)
-    packages = Lock.from_bytes(bundle.lock).packages_for(environment)
+    packages = [wheel.package for wheel in wheels.chosen]
     layers = [
         *base.layers,
         *(layer for layer, _ in answers),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import samovar
 from samovar.core import bundle as bundle_layout
+from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
 from samovar.core.tar import TarMember
-from samovar.env.lock import Lock
+from samovar.env.lock import Lock, LockedFile, LockedPackage
 from samovar.env.runtime_folder import code_files
 from samovar.env.uv import run_uv
 from samovar.errors import Damaged
@@ -176,17 +178,33 @@ def choose_for_base(lock: Lock, base: Base, platform: str, travelling: Path | No
 
 
 def choose_runtime(home: Home, base: Base, platform: str) -> Wheels:
-    """Choose the wheels of the runtime's own pinned packages for a base."""
-    lock = _runtime_lock(home, base.minor)
-    chosen = choose_wheels(lock, platform=platform, minor=base.minor, libc=base.libc)
-    pinned = RUNTIME_REQUIREMENTS.read_text(encoding="utf-8")
-    for wheel in chosen:
-        if wheel.file.sha256 not in pinned:
-            raise Damaged(
-                f"The index offers {wheel.file.name} with another digest than samovar pins.",
-                hint="Do not use this index.",
-                code="hash_mismatch",
-            )
+    """Choose the wheels of the runtime's own pinned packages for a base.
+
+    Raises
+    ------
+    Unavailable
+        Where the index has none for it, or is not reached.
+    Damaged
+        Where the index has another file than samovar pins.
+    """
+    pinned = RUNTIME_REQUIREMENTS.read_bytes()
+    key = Digest.of(b"\n".join([pinned, base.minor.encode(), f"{platform} {base.libc}".encode()]))
+    memory = home.cache("image") / f"runtime-{key.hex}.json"
+    chosen = _remembered(memory)
+    if chosen is None:
+        lock = _runtime_lock(home, base.minor)
+        chosen = choose_wheels(lock, platform=platform, minor=base.minor, libc=base.libc)
+        for wheel in chosen:
+            if wheel.file.sha256.encode() not in pinned:
+                raise Damaged(
+                    f"The index offers {wheel.file.name} with another digest than samovar pins.",
+                    hint="Do not use this index.",
+                    code="hash_mismatch",
+                )
+        listed = [
+            [wheel.package.name, wheel.package.version, asdict(wheel.file)] for wheel in chosen
+        ]
+        write_file(memory, canonical_json(listed))
     return Wheels(chosen=chosen, travelling=None, scheme=Scheme.runtime(base.minor))
 
 
@@ -223,18 +241,31 @@ def code_members() -> list[TarMember]:
     return [*members, TarMember(path=f"{RUNTIME}/boot/boot.py", data=boot)]
 
 
+def _remembered(memory: Path) -> tuple[ChosenWheel, ...] | None:
+    """Read which wheels were chosen before; asking uv and reading its answer takes longer."""
+    try:
+        listed = json.loads(memory.read_bytes())
+        return tuple(
+            ChosenWheel(
+                package=LockedPackage(
+                    name=name, version=version, marker=None, wheels=(), sdist=None
+                ),
+                file=LockedFile(**file),
+            )
+            for name, version, file in listed
+        )
+    except (OSError, ValueError, TypeError):
+        return None
+
+
 def _runtime_lock(home: Home, minor: str) -> Lock:
     """Find where the pinned packages are to be had; the index is the user's own."""
-    key = Digest.of(RUNTIME_REQUIREMENTS.read_bytes() + minor.encode()).hex
-    path = home.cache("image") / f"runtime-{key}.toml"
-    if not path.exists():
-        with home.workspace() as workspace:
-            output = workspace / "pylock.toml"
-            run_uv(
-                ["pip", "compile", "--universal", "--no-deps", "--no-header", "--no-config", "-q",
-                 "--format", "pylock.toml", "--python-version", minor, str(RUNTIME_REQUIREMENTS),
-                 "-o", str(output)],
-                offline=is_offline(),
-            )  # fmt: skip
-            write_file(path, output.read_bytes())
-    return Lock.from_bytes(path.read_bytes())
+    with home.workspace() as workspace:
+        output = workspace / "pylock.toml"
+        run_uv(
+            ["pip", "compile", "--universal", "--no-deps", "--no-header", "--no-config", "-q",
+             "--format", "pylock.toml", "--python-version", minor, str(RUNTIME_REQUIREMENTS),
+             "-o", str(output)],
+            offline=is_offline(),
+        )  # fmt: skip
+        return Lock.from_bytes(output.read_bytes())

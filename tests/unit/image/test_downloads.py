@@ -48,11 +48,18 @@ class _Faulty(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    """Does not mind clients that hang up."""
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: a client that has read too much goes away."""
+
+
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setattr(download, "_WAIT_S", 0.01)
     _Faulty.asked.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Faulty) as running:
+    with _Server(("127.0.0.1", 0), _Faulty) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}"
