@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,11 @@ from typing import Any
 
 @cache
 def cpu_flags() -> frozenset[str]:
-    """Give the processor's features in the kernel's words; empty where it does not tell."""
+    """Give the processor's features in Linux's words; empty where the system does not tell."""
+    if sys.platform == "win32":
+        return _windows_flags()
+    if sys.platform == "darwin":
+        return flags_of_sysctl(_sysctl("machdep.cpu"))
     for line in _cpuinfo():
         name, _, value = line.partition(":")
         if name.strip() in {"flags", "Features"}:
@@ -19,9 +25,47 @@ def cpu_flags() -> frozenset[str]:
     return frozenset()
 
 
+def flags_of_sysctl(text: str) -> frozenset[str]:
+    r"""Read the features out of what macOS's ``sysctl machdep.cpu`` prints.
+
+    Examples
+    --------
+    >>> sorted(flags_of_sysctl("machdep.cpu.features: FPU FMA\nmachdep.cpu.leaf7_features: AVX2"))
+    ['avx2', 'fma', 'fpu']
+    """
+    flags: set[str] = set()
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name.endswith("features"):
+            flags |= set(value.lower().split())
+    return frozenset(flags)
+
+
+def _windows_flags() -> frozenset[str]:
+    """Ask Windows for AVX2; every processor that has it has FMA and BMI2 too."""
+    import ctypes
+
+    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - elsewhere mypy knows no windll
+    avx2 = 40  # PF_AVX2_INSTRUCTIONS_AVAILABLE
+    has = bool(kernel.IsProcessorFeaturePresent(avx2))
+    return frozenset({"avx2", "fma", "bmi2"}) if has else frozenset()
+
+
+def _sysctl(name: str) -> str:
+    try:
+        ended = subprocess.run(
+            ["/usr/sbin/sysctl", name], capture_output=True, encoding="utf-8", check=False
+        )
+    except OSError:
+        return ""
+    return ended.stdout
+
+
 @cache
 def cpu_model() -> str:
     """Give the processor's name."""
+    if sys.platform == "darwin":
+        return _sysctl("machdep.cpu.brand_string").partition(":")[2].strip() or platform.machine()
     for line in _cpuinfo():
         name, _, value = line.partition(":")
         if name.strip() == "model name":

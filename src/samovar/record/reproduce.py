@@ -9,6 +9,7 @@ from samovar.compare.runs import compare_metrics, compare_predictions, verdict_o
 from samovar.compare.verdict import DIFFERENT, IDENTICAL
 from samovar.core.descriptor import Descriptor
 from samovar.core.digest import Digest
+from samovar.env.blas import blas_facts
 from samovar.env.interpreters import find_interpreter
 from samovar.env.lock import Lock
 from samovar.env.machine import machine_facts
@@ -18,10 +19,10 @@ from samovar.record.environments import compose_lock, environment_of, packages_o
 from samovar.record.inputs import parse_setting, set_parameter
 from samovar.record.predictions import read_predictions
 from samovar.record.spec import Spec
-from samovar.record.workspace import run_spec
+from samovar.record.workspace import numeric_variables, run_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from samovar.compare.runs import MetricsComparison
@@ -124,7 +125,12 @@ def reproduce(
         venv = environment_of(home, store, spec.lock, spec.minor, progress=progress)
         progress(f"Running {spec.command}")
         done = run_spec(store, spec, venv, workspace / "run", timeout_s=timeout_s, show=show)
-        return _compare(store, run.record, done, workspace)
+        found = _compare(store, run.record, done, workspace)
+        if found.verdict != DIFFERENT:
+            return found
+        facts = machine_facts()
+        facts["blas"] = blas_facts(venv.interpreter, numeric_variables(spec, venv))
+        return replace(found, machine=tuple(_other_facts(run.record, facts)))
 
 
 def spec_of_run(store: Store, record: RunRecord) -> Spec:
@@ -195,15 +201,7 @@ def _compare(store: Store, record: RunRecord, done: Done, workspace: Path) -> Re
     outputs = tuple(
         (file.path, _digest(done.folder / file.path) == file.digest) for file in record.outputs
     )
-    differs = metrics.verdict == DIFFERENT or (
-        predictions is not None and predictions.verdict == DIFFERENT
-    )
-    return Reproduction(
-        metrics=metrics,
-        predictions=predictions,
-        outputs=outputs,
-        machine=tuple(_other_facts(record)) if differs else (),
-    )
+    return Reproduction(metrics=metrics, predictions=predictions, outputs=outputs, machine=())
 
 
 def _digest(path: Path) -> Digest:
@@ -211,12 +209,11 @@ def _digest(path: Path) -> Digest:
         return Digest.of_chunks(iter(lambda: file.read(1 << 20), b""))
 
 
-def _other_facts(record: RunRecord) -> list[str]:
+def _other_facts(record: RunRecord, here: Mapping[str, Any]) -> list[str]:
     """Name the facts that can move a result and are others here."""
-    here = machine_facts()
     return [
         f"{name}: recorded {record.machine[name]}, here {here.get(name)}"
-        for name in ("architecture", "cpu", "threads", "blas_kernel", "libc", "gpus")
+        for name in ("architecture", "cpu", "threads", "blas", "libc", "gpus")
         if name in record.machine and record.machine[name] != here.get(name)
     ]
 

@@ -13,6 +13,7 @@ from samovar.compare.verdict import DIFFERENT
 from samovar.core.digest import Digest
 from samovar.core.numerics import NATIVE, pinned_variables
 from samovar.core.run import FAILED, FINISHED, RunRecord
+from samovar.env.blas import blas_facts
 from samovar.env.machine import machine_facts
 from samovar.errors import Refused, ScriptFailed
 from samovar.record.chunks import store_file
@@ -22,7 +23,7 @@ from samovar.record.runs import Run, new_name, store_run
 from samovar.record.seeds import find_suspects
 from samovar.record.spec import Spec
 from samovar.record.unrecorded import describe_access, unrecorded_access
-from samovar.record.workspace import Done, FailedExecution, copy_back, run_spec
+from samovar.record.workspace import Done, FailedExecution, copy_back, numeric_variables, run_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -196,6 +197,7 @@ def _record(store: Store, work: _Work, started: str, execution: Execution) -> Ru
     """Record what went in, and how the command ended."""
     spec = work.spec
     facts = machine_facts()
+    facts["blas"] = blas_facts(work.venv.interpreter, numeric_variables(spec, work.venv))
     if spec.numerics != NATIVE:
         facts["threads"] = 1
     return RunRecord(

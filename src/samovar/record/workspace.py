@@ -106,6 +106,19 @@ def _params_text(params: Any, ending: str) -> str:
 
 def variables_of(spec: Spec, venv: Venv, log: Path) -> dict[str, str]:
     """Give the whole environment of the command."""
+    variables = numeric_variables(spec, venv)
+    programs = venv.interpreter.path.parent
+    variables["PATH"] = os.pathsep.join([str(programs), variables.get("PATH", os.defpath)])
+    variables["VIRTUAL_ENV"] = str(venv.path)
+    variables["PYTHONPATH"] = str(WATCH)
+    variables[LOG] = str(log)
+    if spec.params_env is not None:
+        variables[spec.params_env] = json.dumps(dict(spec.params))
+    return variables
+
+
+def numeric_variables(spec: Spec, venv: Venv) -> dict[str, str]:
+    """Give the variables that decide how the command computes: the caller's, the run's, pins."""
     variables = {name: value for name, value in os.environ.items() if name not in _DROPPED}
     for name, value in spec.env.items():
         if value is None:
@@ -114,14 +127,9 @@ def variables_of(spec: Spec, venv: Venv, log: Path) -> dict[str, str]:
             variables[name] = value
     if spec.threads is not None:
         variables.update(dict.fromkeys(THREAD_VARIABLES, str(spec.threads)))
-    variables.update(pinned_variables(spec.numerics))
-    programs = venv.interpreter.path.parent
-    variables["PATH"] = os.pathsep.join([str(programs), variables.get("PATH", os.defpath)])
-    variables["VIRTUAL_ENV"] = str(venv.path)
-    variables["PYTHONPATH"] = str(WATCH)
-    variables[LOG] = str(log)
-    if spec.params_env is not None:
-        variables[spec.params_env] = json.dumps(dict(spec.params))
+    packages = spec.lock.packages_for(venv.interpreter.markers)
+    numpy = next((one.version for one in packages if one.name == "numpy"), None)
+    variables.update(pinned_variables(spec.numerics, numpy=numpy))
     return variables
 
 
