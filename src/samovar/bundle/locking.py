@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from samovar.env.answers import unanswered
 from samovar.env.interpreters import find_interpreter
 from samovar.env.local_packages import LocalWheel, build_wheel, wheels_of_lock
 from samovar.env.lock import FILE, Lock
@@ -184,6 +185,14 @@ def _gathered(found: Sequence[LocalWheel], into: Path) -> list[LocalWheel]:
 def _stale(
     project: Project, lock: Lock, requirements: Requirements, wheels: Sequence[LocalWheel]
 ) -> str | None:
+    missed = unanswered(
+        lock,
+        requirements,
+        platforms=project.environment.platforms,
+        minor=project.project.python,
+    )
+    if missed:
+        return f"It does not meet {', '.join(missed)}."
     if lock.answers is None:
         return None  # another tool's lock, which says nothing of what it was made for
     answers = requirements_digest(
