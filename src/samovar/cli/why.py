@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 )
 @click.pass_obj
 def command(screen: Screen, /, a: str, b: str, html: Path | None, **options: Any) -> int:
-    """Find the smallest set of changes that explains why run B differs from run A.
+    """Find the smallest set of changes that explains why B differs from A: two runs, or bundles.
 
     Mixtures of the two are executed, and kept: asking again costs nothing.
     """

@@ -11,6 +11,7 @@ from samovar.compare.facts import CPU_VARIABLES
 from samovar.compare.rank import imported_distributions
 from samovar.compare.why import Case, explain
 from samovar.errors import UserError
+from samovar.record.bundle_mixtures import BundleRunner
 from samovar.record.mixtures import RecordRunner, recorded_outcome
 from samovar.record.on_ray import RayRunner
 
@@ -47,12 +48,12 @@ def explain_sides(
     executor: str = LOCAL,
     progress: Callable[[str], None],
 ) -> tuple[Answer, tuple[Factor, ...]]:
-    """Explain why two runs differ.
+    """Explain why two runs differ, or why two bundles answer differently.
 
     Parameters
     ----------
     a, b : Side
-        Two runs.
+        Two runs, or two bundles.
     question : Question
         What to explain.
     budget : Budget
@@ -74,8 +75,15 @@ def explain_sides(
     Raises
     ------
     UserError
-        Where a side is no run.
+        Where one is a run and the other a bundle.
     """
+    if a.bundle is not None and b.bundle is not None:
+        if executor != LOCAL:
+            raise UserError(
+                "Mixtures of bundles are asked on this machine.",
+                hint="They take seconds; leave --executor out.",
+            )
+        return _explain_bundles(home, store, a, b, question, budget, progress)
     one, other = _run_of(a), _run_of(b)
     longest = max(one.record.seconds, other.record.seconds)
     limit_s = timeout_s or max(_AT_LEAST_S, _SLOWER * longest)
@@ -87,9 +95,7 @@ def explain_sides(
             b=recorded_outcome(store, other, workspace),
             factors=factors,
             fixed=fixed_factors(a.facts, b.facts, factors),
-            imported=imported_distributions(
-                data for file in a.facts.code.values() if (data := a.read(file)) is not None
-            ),
+            imported=_imported(a),
         )
     executing: AbstractContextManager[Runner] = nullcontext(local)
     if executor == RAY:
@@ -99,6 +105,31 @@ def explain_sides(
             case, runner, clock=time.monotonic, question=question, budget=budget, material=local
         )
     return answer, factors
+
+
+def _explain_bundles(
+    home: Home,
+    store: Store,
+    a: Side,
+    b: Side,
+    question: Question,
+    budget: Budget,
+    progress: Callable[[str], None],
+) -> tuple[Answer, tuple[Factor, ...]]:
+    """Explain why two bundles answer A's reference rows differently."""
+    runner = BundleRunner(home, store, a, b, progress=progress)
+    factors = factors_between(a.facts, b.facts, a.read, b.read)
+    one, other = runner.recorded(frozenset(factor.name for factor in factors))
+    case = Case(a=one, b=other, factors=factors, imported=_imported(a))
+    answer = explain(
+        case, runner, clock=time.monotonic, question=question, budget=budget, material=runner
+    )
+    return answer, factors
+
+
+def _imported(side: Side) -> frozenset[str]:
+    files = (side.read(file) for file in side.facts.code.values())
+    return imported_distributions(data for data in files if data is not None)
 
 
 def fixed_factors(a: Facts, b: Facts, factors: tuple[Factor, ...]) -> frozenset[str]:
@@ -136,8 +167,8 @@ def _minor(version: str) -> str:
 def _run_of(side: Side) -> Run:
     if side.run is None:
         raise UserError(
-            f"{side.name} is a bundle, and 'why' executes runs.",
-            hint="'samovar diff' compares bundles; 'samovar runs' lists the runs.",
+            f"{side.name} is a bundle, and the other one is a run.",
+            hint="Give two runs ('samovar runs') or two bundles ('samovar list').",
             code="not_a_run",
         )
     return side.run
