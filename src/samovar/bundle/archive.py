@@ -158,7 +158,8 @@ def _is_evidence(root: Descriptor) -> bool:
 def _read_index(folder: Path, where: Path) -> Index:
     try:
         json.loads((folder / "oci-layout").read_bytes())["imageLayoutVersion"]
-        return Index.from_bytes((folder / "index.json").read_bytes())
+        with (folder / "index.json").open("rb") as file:
+            return Index.from_bytes(file.read(MAX_MANIFEST_BYTES + 1))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Damaged(
             f"{where} is not an OCI image layout.",

@@ -13,7 +13,7 @@ from samovar.core.bundle import BundleDocument
 from samovar.core.manifest import Index, Manifest
 from samovar.core.receipt import Receipt
 from samovar.errors import Damaged, UserError
-from samovar.store.unpack import extract_tar, read_tar
+from samovar.store.unpack import Limits, extract_tar, read_tar
 from samovar.store.unpack_inflate import inflated
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from samovar.store.layout import Store
 
 _MAX_DESCRIPTION_BYTES: Final = 256 * 1024 * 1024
+_IN_MEMORY: Final = Limits(size_bytes=_MAX_DESCRIPTION_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,7 @@ def read_code(store: Store, bundle: Bundle) -> dict[str, bytes]:
     for layer in bundle.manifest.layers:
         if layer.media_type.removesuffix(media_types.GZIP_SUFFIX) == media_types.MODEL_CODE_TAR:
             with store.open_blob(layer) as file:
-                found.update(read_tar(uncompressed(layer, file)))
+                found.update(read_tar(uncompressed(layer, file), limits=_IN_MEMORY))
     return {path.removeprefix(prefix): content for path, content in found.items()}
 
 
@@ -171,7 +172,8 @@ def _members(store: Store, layer: Descriptor) -> dict[str, bytes]:
     """Read a small layer's regular files into memory; nothing is written anywhere."""
     if layer.size_bytes > _MAX_DESCRIPTION_BYTES:
         raise Damaged(f"The layer {layer.digest} is too large for a description.")
-    return read_tar(uncompressed(layer, io.BytesIO(store.read_blob(layer))))
+    blob = io.BytesIO(store.read_blob(layer))
+    return read_tar(uncompressed(layer, blob), limits=_IN_MEMORY)
 
 
 def _member(members: dict[str, bytes], name: str) -> bytes:

@@ -14,6 +14,7 @@ from fake_registry import FakeRegistry, serving
 from hostile_tars import CASES, DATA, LAYERS, entry, link, tar
 from samovar.bundle.archive import load
 from samovar.bundle.checking import check_content
+from samovar.bundle.opened import open_bundle
 from samovar.core import media_types
 from samovar.core.descriptor import Descriptor
 from samovar.core.digest import Digest
@@ -143,6 +144,22 @@ def test_index_of_a_gigabyte_of_names_is_refused(home: Home, store: Store, tmp_p
     with pytest.raises(Damaged):
         load(home, store, file)
     assert_empty(store)
+
+
+def test_description_that_fills_the_memory_is_refused(store: Store) -> None:
+    import gzip
+
+    layer = gzip.compress(tar(entry("srv/samovar.json", bytes(300_000_000))), 1)
+    kind = media_types.MODEL_WEIGHT_CONFIG_TAR + media_types.GZIP_SUFFIX
+    described = Descriptor(media_type=kind, digest=store.put_bytes(layer), size_bytes=len(layer))
+    config = store.put_bytes(b"{}")
+    manifest = Manifest(
+        config=Descriptor(media_type=media_types.MODEL_CONFIG, digest=config, size_bytes=2),
+        layers=(described,),
+        artifact_type=media_types.MODEL_MANIFEST,
+    )
+    with pytest.raises(Refused, match=r"larger than|beyond all measure"):
+        open_bundle(store, store.put_document(manifest))
 
 
 def test_pull_refuses_a_hostile_layer(store: Store) -> None:
