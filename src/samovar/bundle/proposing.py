@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from samovar.env.install import python_of
 
 if TYPE_CHECKING:
-    from samovar.project.find import FoundModel
+    from samovar.project.found import FoundModel
     from samovar.project.sources import Sources
 
 # Modules that a distribution of another name brings.
@@ -37,7 +37,7 @@ def propose_requirements(
     sources : Sources
         Names the modules that are imported.
     found : FoundModel
-        Names the versions that the model records, and its class.
+        Names the versions that the model records, and the globals in it.
     interpreter : Path, optional
         Whose installed versions are proposed; by default that of the active environment.
 
@@ -46,9 +46,9 @@ def propose_requirements(
     list of str
         Exact pins where a version is known, else bare names, sorted.
     """
-    modules = set(sources.imports)
-    if found.root is not None:
-        modules.add(found.root.partition(".")[0])
+    # What the audit objects to may be the project's own, which no index has.
+    named = {*found.globals, found.root or ""} - set(found.objections)
+    modules = {*sources.imports, *(name.partition(".")[0] for name in named)} - {""}
     wanted = {
         _DISTRIBUTIONS.get(module, module.replace("_", "-")).lower()
         for module in modules - set(sys.stdlib_module_names) - {"__main__"}

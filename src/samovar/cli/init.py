@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,15 @@ import click
 
 from samovar.bundle.proposing import propose_requirements
 from samovar.cli import exit_codes
-from samovar.errors import InvalidModel, SamovarError
+from samovar.env.requirements import read_requirements
+from samovar.errors import InvalidModel, InvalidRequirements
 from samovar.model.audit import audit_file
-from samovar.project.adopt import adopt
-from samovar.project.find import FoundModel, Wishes
+from samovar.project.adopt import Adoption, Others, adopt
+from samovar.project.found import FoundModel, Wishes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from samovar.cli.render import Screen
 
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -49,46 +53,71 @@ def command(
     """Adopt a folder: find the model, the application and its requirements; run nothing of it."""
     minor, interpreter = _python(python)
     wishes = Wishes(name=name, model=model, app=app, python=minor, examples=examples)
-    ask = not (yes or screen.as_json) and sys.stdin.isatty()
-    while True:
-        try:
-            adoption = adopt(
-                folder,
-                wishes,
-                detect=detect,
-                propose=lambda sources, found: propose_requirements(sources, found, interpreter),
-                default_python=_PYTHON,
-            )
-            break
-        except InvalidModel as error:
-            if not ask or error.code != "several_models":
-                raise
-            chosen = click.prompt(f"{error.message}\nWhich one", err=True)
-            wishes = Wishes(name=name, model=chosen, app=app, python=minor, examples=examples)
+    others = Others(
+        detect=detect,
+        propose=lambda sources, found: propose_requirements(sources, found, interpreter),
+        asked=lambda requirements: asked(requirements, folder),
+        default_python=_PYTHON,
+    )
+    try:
+        adoption = adopt(folder, wishes, others)
+    except InvalidModel as error:
+        asks = not (yes or screen.as_json) and sys.stdin.isatty()
+        if not asks or error.code != "several_models":
+            raise
+        chosen = click.prompt(f"{error.message}\nWhich one", err=True)
+        adoption = adopt(folder, replace(wishes, model=chosen), others)
     document = {
         "project": adoption.project.project.name,
         "written": list(adoption.written),
         "notes": list(adoption.notes),
     }
-    lines = [f"Adopted {folder.resolve()} as {document['project']}."]
+    screen.result(document, _people(folder, adoption))
+    return exit_codes.DONE
+
+
+def _people(folder: Path, adoption: Adoption) -> str:
+    lines = [f"Adopted {folder.resolve()} as {adoption.project.project.name}."]
     lines += [f"  wrote {path}" for path in adoption.written]
     lines += [f"  {note}" for note in adoption.notes]
-    screen.result(document, "\n".join([*lines, "Next: samovar lock, then samovar pack"]))
-    return exit_codes.DONE
+    return "\n".join([*lines, "Next: samovar lock, then samovar pack"])
 
 
 def detect(path: Path) -> FoundModel | None:
     """Say what a model file is, by reading it; None where it is no model."""
     try:
         report = audit_file(path)
-    except SamovarError:
+    except InvalidModel:
         return None
+    objections = sorted({finding.global_ for finding in report.findings if finding.global_})
+    # Findings without a name are about the file itself.
+    broken = [finding.why for finding in report.findings if not finding.global_]
     return FoundModel(
         format=report.format,
         library_versions=dict(report.library_versions),
         python_hint=report.python_hint,
         root=report.root,
+        globals=report.globals,
+        objections=tuple(objections),
+        unread=broken[0] if broken and not objections else None,
     )
+
+
+def asked(requirements: Sequence[str], folder: Path) -> dict[str, str] | None:
+    """Give the specifiers that requirements ask for by normalised name; None if unreadable."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    try:
+        read = read_requirements(requirements, folder)
+    except InvalidRequirements:
+        return None
+    wanted: dict[str, str] = {}
+    for line in (*read.specifiers, *read.constraints):
+        one = Requirement(line)
+        name = canonicalize_name(one.name)
+        wanted[name] = ",".join(filter(None, (wanted.get(name, ""), str(one.specifier))))
+    return wanted
 
 
 def _python(text: str | None) -> tuple[str | None, Path | None]:

@@ -1,39 +1,38 @@
 """Adopt a folder: find its model, application, requirements and example rows, without running it.
 
 What a user wrote is kept: files are only added to, and keys that stand in ``samovar.toml`` win over
-what was found.
+what was found, though not over what the user asks for on the command line.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from samovar.core.reference import check_name
 from samovar.core.toml import parse_toml
-from samovar.errors import InvalidProject, InvalidReference, NotFound
-from samovar.project.config import FILE, Project, parse_project
-from samovar.project.files import list_files
-from samovar.project.find import (
-    FoundModel,
-    Wishes,
-    find_app,
-    find_examples,
-    find_model,
-    find_python,
-    find_requirements,
-    read_text,
-    versions,
-)
-from samovar.project.sources import Sources, read_sources
-from samovar.project.write import add_to_gitignore, render
+from samovar.errors import InvalidReference, NotFound
+from samovar.project.checking import FILE
+from samovar.project.config import Project, check_sections, parse_project, read_file
+from samovar.project.find import find_app, find_examples, find_python
+from samovar.project.find_model import find_model
+from samovar.project.find_requirements import find_requirements, pin_recorded
+from samovar.project.listing import list_files
+from samovar.project.sources import read_sources
+from samovar.project.write import Answers, add_to_gitignore, ignores_environments, render
 from samovar.store.atomic import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from samovar.project.find_model import Detect
+    from samovar.project.find_requirements import Asked, Propose
+    from samovar.project.found import FoundModel, Wishes
+    from samovar.project.sources import Sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +54,29 @@ class Adoption:
     notes: tuple[str, ...]
 
 
-def adopt(
-    folder: Path,
-    wishes: Wishes,
-    *,
-    detect: Callable[[Path], FoundModel | None],
-    propose: Callable[[Sources, FoundModel], Sequence[str]],
-    default_python: str,
-) -> Adoption:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """What other rooms know, and a command brings along.
+
+    Parameters
+    ----------
+    detect : callable
+        Says what a model file is, or None where a file is none; it must not load it.
+    propose : callable
+        Proposes requirements from imports and the model, where there is no requirements file.
+    asked : callable
+        Reads requirements; gives the specifiers by normalised name.
+    default_python : str
+        Minor version to assume where nothing says anything.
+    """
+
+    detect: Detect
+    propose: Propose
+    asked: Asked
+    default_python: str
+
+
+def adopt(folder: Path, wishes: Wishes, others: Others) -> Adoption:
     """Adopt a folder.
 
     Parameters
@@ -71,88 +85,129 @@ def adopt(
         With a model in it.
     wishes : Wishes
         What the user named.
-    detect : callable
-        Says what a model file is, or None where a file is none; it must not load it.
-    propose : callable
-        Proposes requirements from imports and the model, where there is no requirements file.
-    default_python : str
-        Minor version to assume where nothing says anything.
+    others : Others
+        How models are told, and requirements read and proposed.
 
     Raises
     ------
     InvalidModel
         Where there is no model, or several and none was named.
+    InvalidProject
+        Where the ``samovar.toml`` that is there is wrong.
+    InvalidReference
+        Where the name that the user gives is none.
     """
     if not folder.is_dir():
         raise NotFound(f"There is no folder {folder}.", hint="Name the project's folder.")
-    before = _existing(folder)
+    if wishes.name is not None:
+        check_name(wishes.name)
+    existing = read_file(folder)
+    before = {} if existing is None else check_sections(existing)
     files = list_files(folder)
     sources = read_sources(folder, files)
     notes = [f"{reason}; it was passed over" for reason in sources.unreadable]
-    model, found = find_model(folder, files, sources, wishes, before, detect)
-    notes.append(f"model: {model} ({found.format}{versions(found)})")
-    python = find_python(folder, wishes, before, found, default_python, notes)
-    requirements = find_requirements(folder, before, sources, found, propose, notes)
-    examples, rows = find_examples(folder, wishes, before, sources, notes)
-    app = find_app(wishes, before, sources, notes)
-    values: dict[str, Any] = {
-        "name": wishes.name or before.get("project", {}).get("name") or _name_of(folder, notes),
-        "version": _packaged(folder).get("version") or "0.1.0",
-        "python": python,
-        "model": model,
-        "app": app,
-        "message": next((a.message for a in sources.applications if a.message), None),
-        "requirements": requirements,
-        "examples": examples,
-    }
-    text = render(read_text(folder / FILE), values)
+    path, model = find_model(
+        folder,
+        files,
+        sources,
+        named=wishes.model or before.get("model", {}).get("path"),
+        detect=others.detect,
+        notes=notes,
+    )
+    python = find_python(
+        folder, wishes, _kept(before, "project", "python"), model, others.default_python, notes
+    )
+    requirements = _requirements(folder, before, sources, model, others, notes)
+    examples, rows = find_examples(
+        folder, wishes, _kept(before, "examples", "path"), sources, model, notes
+    )
+    app, message = find_app(wishes, before.get("service", {}), sources, notes)
+    packaged = _packaged(folder)
+    answers = Answers(
+        name=wishes.name or _kept(before, "project", "name") or _name_of(folder, packaged, notes),
+        version=packaged.get("version", "0.1.0"),
+        python=python,
+        model=path,
+        app=app,
+        message=message,
+        requirements=tuple(requirements),
+        examples=examples,
+    )
+    text = render(existing, answers, asked_for=_asked_for(wishes))
     project = parse_project(text, folder.absolute())
-    written = _write(folder, text, rows, examples)
+    written = _write(folder, None if text == existing else text, rows, examples)
     return Adoption(project=project, written=tuple(written), notes=tuple(notes))
 
 
-def _existing(folder: Path) -> dict[str, Any]:
-    """Give the samovar.toml that a user has already, which must be right as far as it goes."""
-    text = read_text(folder / FILE)
-    if text is None:
-        return {}
-    try:
-        return parse_toml(text)
-    except ValueError as error:
-        raise InvalidProject(
-            f"{FILE} is not TOML.", why=str(error), hint="Correct it or remove it."
-        ) from error
+def _kept(before: Mapping[str, Mapping[str, Any]], section: str, key: str) -> Any:
+    return before.get(section, {}).get(key)
 
 
-def _name_of(folder: Path, notes: list[str]) -> str:
+def _asked_for(wishes: Wishes) -> frozenset[str]:
+    """Name the keys that the command line sets, whatever stands there."""
+    keys = {
+        "project.name": wishes.name,
+        "project.python": wishes.python,
+        "model.path": wishes.model,
+        "service.app": wishes.app,
+        "examples.path": wishes.examples,
+    }
+    return frozenset(key for key, value in keys.items() if value is not None)
+
+
+def _requirements(
+    folder: Path,
+    before: Mapping[str, Mapping[str, Any]],
+    sources: Sources,
+    model: FoundModel,
+    others: Others,
+    notes: list[str],
+) -> list[str]:
+    kept = _kept(before, "environment", "requirements")
+    if kept is not None:
+        return list(kept)
+    found = find_requirements(folder, sources, model, others.propose, notes)
+    return pin_recorded(found, model, others.asked, notes)
+
+
+def _name_of(folder: Path, packaged: Mapping[str, str], notes: list[str]) -> str:
     """Take the name that pyproject.toml gives, else make one of the folder's."""
-    named = _packaged(folder).get("name") or folder.resolve().name
-    name = re.sub(r"[^a-z0-9]+", "-", str(named).lower()).strip("-")
+    named = packaged.get("name") or folder.resolve().name
+    plain = unicodedata.normalize("NFKD", named.lower())
+    plain = "".join(one for one in plain if not unicodedata.combining(one))
+    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     try:
         return check_name(name)
     except InvalidReference:
-        notes.append(f"{named!r} makes no name of a project; it is called model")
+        notes.append(f"{named!r} makes no name of a project; it is called model (--name)")
         return "model"
 
 
-def _packaged(folder: Path) -> dict[str, Any]:
-    """Give the ``[project]`` table of pyproject.toml, as far as it can be read."""
+def _packaged(folder: Path) -> dict[str, str]:
+    """Give the texts in the ``[project]`` table of pyproject.toml, as far as it can be read."""
+    path = folder / "pyproject.toml"
     try:
-        table = parse_toml(read_text(folder / "pyproject.toml") or "").get("project")
-    except ValueError:
+        table = parse_toml(path.read_text(encoding="utf-8-sig")).get("project")
+    except (OSError, ValueError):
         return {}
-    return table if isinstance(table, dict) else {}
+    if not isinstance(table, dict):
+        return {}
+    return {key: value for key, value in table.items() if isinstance(value, str) and value}
 
 
-def _write(folder: Path, text: str, rows: list[Any] | None, examples: str | None) -> list[str]:
+def _write(
+    folder: Path, text: str | None, rows: list[Any] | None, examples: str | None
+) -> list[str]:
+    ignored = ignores_environments(folder)
     written = []
-    if read_text(folder / FILE) != text:
-        write_file(folder / FILE, text.encode())
-        written.append(FILE)
     if rows is not None and examples is not None:
         body = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in rows)
         write_file(folder / examples, f"[\n{body}\n]\n".encode())
         written.append(examples)
-    if add_to_gitignore(folder):
+    if text is not None:
+        write_file(folder / FILE, text.encode())
+        written.insert(0, FILE)
+    if not ignored:
+        add_to_gitignore(folder)
         written.append(".gitignore")
     return written

@@ -6,22 +6,24 @@ Keys are described in docs/reference/samovar-toml.md.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
+from samovar.core.platforms import KNOWN
 from samovar.core.reference import check_name
 from samovar.errors import InvalidProject, InvalidReference
+from samovar.project.checking import FILE, Complaints, check_keys, missing_keys, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-FILE: Final = "samovar.toml"
+__all__ = ["FILE", "Project", "parse_project", "read_project"]
+
 METHODS: Final = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 PLATFORMS: Final = ("linux/amd64", "linux/arm64", "macos/arm64", "windows/amd64")
-_PYTHON = re.compile(r"3\.(?:[1-9][0-9]?)")
-_HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_.-]+)\s*\]")
-_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
+_PYTHON = re.compile(r"3\.(?:[1-9][0-9]*)")
+_OLDEST: Final = 10
+_APP = re.compile(r"[^\W\d]\w*(?:\.\w+)*(?::[^\W\d]\w*(?:\.\w+)*(?:\(\))?)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +113,10 @@ _SECTIONS: Final[dict[str, type]] = {
     "environment": EnvironmentSection,
     "train": TrainSection,
 }
-_PATHS: Final = {
+_PATHS: Final = frozenset({
     "model.path", "examples.path", "service.code", "train.code", "train.data", "train.params",
     "train.metrics", "train.predictions", "train.outputs",
-}  # fmt: skip
-_Section = TypeVar("_Section")
+})  # fmt: skip
 
 
 def read_project(folder: Path) -> Project:
@@ -132,18 +133,31 @@ def read_project(folder: Path) -> Project:
         Where there is none, it is not TOML, or a key is unknown or of the wrong type; the message
         names the key, the line and the nearest known key.
     """
-    path = folder / FILE
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
+    text = read_file(folder)
+    if text is None:
         raise InvalidProject(
             f"There is no {FILE} in {folder.absolute()}.",
             hint="'samovar init' writes one.",
             code="no_project",
-        ) from None
+        )
+    return parse_project(text, folder.absolute())
+
+
+def read_file(folder: Path) -> str | None:
+    """Give the text of a folder's ``samovar.toml`` with its line ends, or None where it has none.
+
+    Raises
+    ------
+    InvalidProject
+        Where it is not UTF-8.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidProject(f"{path} is not UTF-8.", hint="Save it as UTF-8.") from error
-    return parse_project(text, folder.absolute())
 
 
 def parse_project(text: str, folder: Path) -> Project:
@@ -154,133 +168,80 @@ def parse_project(text: str, folder: Path) -> Project:
     InvalidProject
         As :func:`read_project`.
     """
-    document = _parse(text)
-    complain = _complainer(text)
+    complaints = Complaints(text)
+    present = check_sections(text)
+    sections: dict[str, Any] = {}
+    for name, values in present.items():
+        missing = missing_keys(_SECTIONS[name], values)
+        if missing:
+            raise complaints.about(name, f"[{name}] lacks {' and '.join(missing)}")
+        sections[name] = _SECTIONS[name](**values)
+    if "project" not in sections:
+        raise complaints.about("project", "the section [project] is missing")
+    return Project(folder=folder, **{"model": None, **sections})
+
+
+def check_sections(text: str) -> dict[str, dict[str, Any]]:
+    """Check what a ``samovar.toml`` has, complete or not, and give it section by section.
+
+    Raises
+    ------
+    InvalidProject
+        As :func:`read_project`, but for what is missing.
+    """
+    complaints = Complaints(text)
+    document = parse(text)
     for name in document:
         if name not in _SECTIONS:
-            raise complain(name, f"[{name}] is not a section", near=_near(name, _SECTIONS))
-    sections: dict[str, Any] = {
-        name: _section(kind, name, document[name], complain)
+            raise complaints.about(name, f"[{name}] is not a section", got=name, known=_SECTIONS)
+    present = {
+        name: check_keys(kind, name, document[name], _PATHS, complaints)
         for name, kind in _SECTIONS.items()
         if name in document
     }
-    if "project" not in sections:
-        raise complain("project", "the section [project] is missing")
-    project = Project(folder=folder, **{"model": None, **sections})
-    _check(project, complain)
-    return project
+    _check_values(present, complaints)
+    return present
 
 
-def _parse(text: str) -> dict[str, Any]:
-    import tomlkit
-    from tomlkit.exceptions import ParseError
-
+def _check_values(present: dict[str, dict[str, Any]], complaints: Complaints) -> None:
+    project, model = present.get("project", {}), present.get("model", {})
     try:
-        return tomlkit.parse(text).unwrap()
-    except ParseError as error:
-        raise InvalidProject(
-            f"{FILE} is not TOML.",
-            why=str(error),
-            hint=f"Correct line {error.line}, column {error.col}.",
-        ) from error
-
-
-def _complainer(text: str) -> Callable[..., InvalidProject]:
-    def complain(key: str, what: str, *, near: str | None = None) -> InvalidProject:
-        line = _line_of(text, key)
-        place = f"{FILE}, line {line}" if line else FILE
-        hint = f"Did you mean {near!r}?" if near else "See docs/reference/samovar-toml.md."
-        return InvalidProject(f"{place}: {what}.", hint=hint)
-
-    return complain
-
-
-def _line_of(text: str, key: str) -> int | None:
-    """Find the line of a dotted key, or of its section."""
-    section, _, name = key.partition(".")
-    current, of_section = "", None
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
-            current = header[1]
-            if current == section:
-                of_section = number
-        elif current == section and (found := _KEY.match(line)) and found[1] == name:
-            return number
-    return of_section
-
-
-def _near(name: str, known: Mapping[str, Any] | list[str]) -> str | None:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, list(known), 1, 0.5)
-    return near[0] if near else None
-
-
-def _section(
-    kind: type[_Section], name: str, values: Any, complain: Callable[..., InvalidProject]
-) -> _Section:
-    if not isinstance(values, dict):
-        raise complain(name, f"{name} is not a section, write [{name}]")
-    known = {one.name: one for one in fields(kind)}  # type: ignore[arg-type] # a dataclass
-    for key in values:
-        if key not in known:
-            raise complain(
-                f"{name}.{key}", f"{name}.{key} is not a key", near=_near(key, list(known))
-            )
-    read = {key: _value(f"{name}.{key}", value, str(known[key].type), complain)
-            for key, value in values.items()}  # fmt: skip
-    try:
-        return kind(**read)
-    except TypeError:
-        missing = [key for key in known if key not in read and _is_required(known[key])]
-        raise complain(name, f"[{name}] lacks {' and '.join(missing)}") from None
-
-
-def _is_required(one: Any) -> bool:
-    from dataclasses import MISSING
-
-    return one.default is MISSING and one.default_factory is MISSING
-
-
-def _value(key: str, value: Any, declared: str, complain: Callable[..., InvalidProject]) -> Any:
-    if declared.startswith("tuple"):
-        if isinstance(value, str):
-            value = [value]
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise complain(key, f"{key} is not a list of strings")
-        return tuple(_path(key, item, complain) for item in value)
-    if not isinstance(value, str):
-        raise complain(key, f"{key} is not a string, write it in quotes")
-    return _path(key, value, complain)
-
-
-def _path(key: str, value: str, complain: Callable[..., InvalidProject]) -> str:
-    if key not in _PATHS:
-        return value
-    path = PurePosixPath(value.replace("\\", "/"))
-    if not value or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-        raise complain(key, f"{key} is {value!r}, which does not stay within the project")
-    return str(path)
-
-
-def _check(project: Project, complain: Callable[..., InvalidProject]) -> None:
-    try:
-        check_name(project.project.name)
+        check_name(project.get("name", "unnamed"))
     except InvalidReference as error:
-        raise complain("project.name", error.message.rstrip(".")) from error
-    python = project.project.python
-    if _PYTHON.fullmatch(python) is None:
-        raise complain("project.python", f'python is {python!r}; write a minor version as "3.11"')
-    if project.model is not None and project.model.method not in METHODS:
-        raise complain(
-            "model.method",
-            f"{project.model.method!r} is none of {', '.join(METHODS)}",
-            near=_near(project.model.method, list(METHODS)),
+        raise complaints.about("project.name", error.message.rstrip(".")) from error
+    _check_python(project.get("python"), complaints)
+    method = model.get("method", METHODS[0])
+    if method not in METHODS:
+        raise complaints.about(
+            "model.method", f"{method!r} is none of {', '.join(METHODS)}", got=method, known=METHODS
         )
-    for platform in project.environment.platforms:
-        if platform.count("/") != 1:
-            raise complain(
+    app = present.get("service", {}).get("app")
+    if app is not None and _APP.fullmatch(app) is None:
+        raise complaints.about("service.app", f"app is {app!r}; write module:name")
+    _check_platforms(present.get("environment", {}).get("platforms"), complaints)
+
+
+def _check_platforms(platforms: tuple[str, ...] | None, complaints: Complaints) -> None:
+    if platforms == ():
+        raise complaints.about("environment.platforms", "environment.platforms is empty")
+    for platform in platforms or ():
+        if platform not in KNOWN:
+            raise complaints.about(
                 "environment.platforms",
                 f"{platform!r} is not a platform such as linux/amd64",
-                near=_near(platform, list(PLATFORMS)),
+                got=platform,
+                known=KNOWN,
             )
+
+
+def _check_python(python: str | None, complaints: Complaints) -> None:
+    if python is None:
+        return
+    if _PYTHON.fullmatch(python) is None:
+        raise complaints.about(
+            "project.python", f'python is {python!r}; write a minor version as "3.11"'
+        )
+    if int(python.partition(".")[2]) < _OLDEST:
+        raise complaints.about(
+            "project.python", f"python is {python}; models run on Python 3.{_OLDEST} and newer"
+        )

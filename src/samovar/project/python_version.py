@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from samovar.core.toml import parse_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 KNOWN_MINORS: Final = tuple(f"3.{minor}" for minor in range(10, 15))
@@ -24,8 +24,18 @@ class Guess:
     because: str
 
 
-def guess_python(folder: Path, *, hint: str | None, environments: Iterable[Path]) -> Guess | None:
+def guess_python(
+    folder: Path,
+    *,
+    hint: str | None,
+    environments: Iterable[Path],
+    default: str,
+    notes: list[str],
+) -> Guess:
     """Guess the minor version of Python that a project's model was made with.
+
+    Files that name one come first, then environments, then what the model's libraries and
+    ``requires-python`` leave; what those rule out is passed over with a note.
 
     Parameters
     ----------
@@ -35,29 +45,59 @@ def guess_python(folder: Path, *, hint: str | None, environments: Iterable[Path]
         Specifier of the versions that the libraries recorded in the model run on.
     environments : iterable of Path
         Virtual environments that may be the project's own, likeliest first.
-
-    Returns
-    -------
-    Guess or None
-        None where nothing says anything.
+    default : str
+        Minor version to take where nothing decides and it is allowed.
+    notes : list of str
+        Is told what contradicts.
     """
+    allowed = KNOWN_MINORS if hint is None else tuple(allowed_minors(hint))
+    if not allowed:
+        notes.append(
+            f"the model's libraries run on Python {hint}, and samovar on none of these: "
+            "train it again with newer ones"
+        )
+        allowed = KNOWN_MINORS
+    for guess in _guesses(folder, environments):
+        if guess.minor in allowed:
+            return guess
+        notes.append(
+            f"{guess.because} says Python {guess.minor}, which the model's libraries do not run "
+            "on; it was passed over"
+        )
+    wanted = _requires_python(folder / "pyproject.toml")
+    left = [minor for minor in allowed if wanted is None or minor in allowed_minors(wanted)]
+    left = left or list(allowed)
+    if len(left) == 1:
+        because = "pyproject.toml" if wanted is not None else "the libraries of the model"
+        return Guess(minor=left[0], because=because)
+    if default in left:
+        return Guess(minor=default, because="nothing says otherwise; it is samovar's own")
+    return Guess(minor=left[-1], because="the newest that the libraries of the model run on")
+
+
+def _guesses(folder: Path, environments: Iterable[Path]) -> Iterator[Guess]:
     readers: tuple[tuple[str, Callable[[Path], str | None]], ...] = (
         (".python-version", _first_minor),
         ("runtime.txt", _first_minor),
-        ("Dockerfile", _dockerfile),
         ("environment.yml", _conda),
         ("environment.yaml", _conda),
+        ("conda.yml", _conda),
+        ("conda.yaml", _conda),
+        ("Pipfile", _pipfile),
+        ("Dockerfile", _dockerfile),
     )
-    for environment in environments:
-        minor = _pyvenv(environment / "pyvenv.cfg")
-        if minor is not None:
-            return Guess(minor=minor, because=f"the virtual environment {environment.name}")
+    wanted = _requires_python(folder / "pyproject.toml")
+    if wanted is not None and len(allowed_minors(wanted)) == 1:
+        yield Guess(minor=allowed_minors(wanted)[0], because="pyproject.toml")
     for name, read in readers:
         path = folder / name
         minor = read(path) if path.is_file() else None
         if minor is not None:
-            return Guess(minor=minor, because=name)
-    return _of_pyproject(folder / "pyproject.toml") or _of_hint(hint)
+            yield Guess(minor=minor, because=name)
+    for environment in environments:
+        minor = _pyvenv(environment / "pyvenv.cfg")
+        if minor is not None:
+            yield Guess(minor=minor, because=f"the virtual environment {environment.name}")
 
 
 def _text(path: Path) -> str:
@@ -70,7 +110,9 @@ def _first_minor(path: Path) -> str | None:
 
 
 def _dockerfile(path: Path) -> str | None:
-    found = re.search(r"^FROM\s+\S*python:(3\.[0-9]+)", _text(path), re.M | re.I)
+    found = re.search(
+        r"^FROM\s+(?:--platform=\S+\s+)?\S*python:(3\.[0-9]+)", _text(path), re.M | re.I
+    )
     return found[1] if found else None
 
 
@@ -86,20 +128,19 @@ def _pyvenv(path: Path) -> str | None:
     return found[1] if found else None
 
 
-def _of_pyproject(path: Path) -> Guess | None:
+def _pipfile(path: Path) -> str | None:
+    found = re.search(r"^python(?:_full)?_version\s*=\s*[\"'](3\.[0-9]+)", _text(path), re.M)
+    return found[1] if found else None
+
+
+def _requires_python(path: Path) -> str | None:
     if not path.is_file():
         return None
     try:
         wanted = parse_toml(_text(path)).get("project", {}).get("requires-python")
     except (ValueError, AttributeError):
         return None
-    minor = _only(wanted) if isinstance(wanted, str) else None
-    return None if minor is None else Guess(minor=minor, because="pyproject.toml")
-
-
-def _of_hint(hint: str | None) -> Guess | None:
-    minor = None if hint is None else _only(hint)
-    return None if minor is None else Guess(minor=minor, because="the libraries of the model")
+    return wanted if isinstance(wanted, str) and allowed_minors(wanted) else None
 
 
 def allowed_minors(specifier: str) -> list[str]:
@@ -117,9 +158,3 @@ def allowed_minors(specifier: str) -> list[str]:
     except InvalidSpecifier:
         return []
     return [minor for minor in KNOWN_MINORS if wanted.contains(f"{minor}.99")]
-
-
-def _only(specifier: str) -> str | None:
-    """Give the minor version, where a specifier leaves but one."""
-    allowed = allowed_minors(specifier)
-    return allowed[0] if len(allowed) == 1 else None

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from samovar.project.applications import Application, find_applications
+from samovar.project.leaving import is_test
+from samovar.project.notebooks import code_of
+from samovar.project.posted import find_posted
+from samovar.project.syntax import MAX_BYTES, Module, UnreadableSourceError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-_APPLICATIONS: Final = frozenset(
-    {"Flask", "FastAPI", "Starlette", "Quart", "Sanic", "Litestar", "Bottle", "Falcon", "APIFlask"}
-)
-_FACTORIES: Final = ("create_app", "make_app", "get_app", "build_app")
-_LOADERS: Final = frozenset({"open", "load", "load_model", "Path", "read_bytes"})
-_POSTERS: Final = frozenset({"post", "request", "put"})
-_MAX_BYTES: Final = 2 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
-    """A WSGI or ASGI application.
-
-    Parameters
-    ----------
-    name : str
-        ``module:variable``, or ``module:factory()``.
-    message : str or None
-        The text that its ``/`` answers, where it is a constant.
-    """
-
-    name: str
-    message: str | None
+_USUAL: Final = (
+    "server.py", "app.py", "main.py", "wsgi.py", "asgi.py", "api.py", "service.py", "serve.py",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,74 +28,100 @@ class Sources:
     ----------
     applications : tuple of Application
         In the order of likelihood.
-    opened : tuple of str
-        Paths that are opened or loaded, as written.
-    rows : tuple
-        Rows that a client posts.
+    paths : tuple of tuple of str
+        Files, and the ends of paths that they name.
+    posted : tuple
+        Bodies that a client posts.
     imports : tuple of str
-        Top-level modules that are imported, sorted.
+        Top-level modules that are imported and are not the project's own, sorted.
     unreadable : tuple of str
         Files that are no Python, with the reason.
     """
 
     applications: tuple[Application, ...]
-    opened: tuple[str, ...]
-    rows: tuple[Any, ...]
+    paths: tuple[tuple[str, str], ...]
+    posted: tuple[Any, ...]
     imports: tuple[str, ...]
     unreadable: tuple[str, ...]
 
 
-def read_sources(folder: Path, paths: Iterable[str]) -> Sources:
-    """Read the Python files among a project's files.
+def read_sources(folder: Path, files: Iterable[str]) -> Sources:
+    """Read the Python files and notebooks among a project's files; tests are passed over.
 
     Parameters
     ----------
     folder : Path
         The project's.
-    paths : iterable of str
+    files : iterable of str
         Relative to it, with ``/``.
     """
     applications: list[Application] = []
-    opened: list[str] = []
-    rows: list[Any] = []
+    paths: list[tuple[str, str]] = []
+    posted: list[Any] = []
     imports: set[str] = set()
     unreadable: list[str] = []
-    for path in sorted(paths, key=_likelihood):
-        if not path.endswith(".py"):
-            continue
+    files = list(files)
+    own = _OwnModules(files)
+    readable = [file for file in files if file.endswith((".py", ".ipynb")) and not is_test(file)]
+    for file in sorted(readable, key=_likelihood):
         try:
-            tree = _parse(folder / path)
-        except (SyntaxError, ValueError, RecursionError) as error:
-            unreadable.append(
-                f"{path}: {str(error).splitlines()[0] if str(error) else 'no Python'}"
+            module = Module(_module(file), _source(folder / file))
+            imports |= {dotted.partition(".")[0] for dotted in module.imported.values()} - own.of(
+                file
             )
-            continue
-        applications += _applications(tree, _module(path))
-        opened += _opened(tree)
-        rows += _posted(tree)
-        imports |= set(_imports(tree))
-    local = {PurePosixPath(path).parts[0].removesuffix(".py") for path in paths}
+            paths += [(file, path) for path in module.paths()]
+            posted += find_posted(module)
+            if file.endswith(".py"):
+                applications += find_applications(module, file)
+        except UnreadableSourceError as error:
+            unreadable.append(f"{file}: {error}")
+        except RecursionError:
+            unreadable.append(f"{file}: it is nested too deeply")
     return Sources(
         applications=tuple(applications),
-        opened=tuple(dict.fromkeys(opened)),
-        rows=tuple(rows),
-        imports=tuple(sorted(imports - local)),
+        paths=tuple(dict.fromkeys(paths)),
+        posted=tuple(posted),
+        imports=tuple(sorted(imports)),
         unreadable=tuple(unreadable),
     )
+
+
+class _OwnModules:
+    """Which modules an import finds in the project itself."""
+
+    def __init__(self, files: Iterable[str]) -> None:
+        self._in: dict[str, set[str]] = {}
+        self._packages: set[str] = set()
+        for file in files:
+            folder, _, name = file.rpartition("/")
+            if not name.endswith(".py"):
+                continue
+            self._in.setdefault(folder, set()).add(name.removesuffix(".py"))
+            if folder:
+                above, _, package = folder.rpartition("/")
+                self._in.setdefault(above, set()).add(package)
+            if name == "__init__.py":
+                self._packages.add(folder)
+
+    def of(self, file: str) -> set[str]:
+        """Give the names that mean the project's own modules in one of its files."""
+        folder = file.rpartition("/")[0]
+        beside = set() if folder in self._packages else self._in.get(folder, set())
+        return beside | self._in.get("", set()) | self._in.get("src", set())
+
+
+def _source(path: Path) -> bytes:
+    if path.suffix == ".ipynb":
+        return code_of(path.read_bytes())
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def _likelihood(path: str) -> tuple[int, int, str]:
     """Put files first that are called as a service usually is, then shallow ones."""
     name = PurePosixPath(path).name
-    usual = ("server.py", "app.py", "main.py", "wsgi.py", "asgi.py", "api.py", "service.py")
-    return (usual.index(name) if name in usual else len(usual), path.count("/"), path)
-
-
-def _parse(path: Path) -> ast.Module:
-    data = path.read_bytes()
-    if len(data) > _MAX_BYTES:
-        raise ValueError("it is too large to be read")
-    return ast.parse(data)
+    place = _USUAL.index(name) if name in _USUAL else len(_USUAL)
+    return (place, path.count("/"), path)
 
 
 def _module(path: str) -> str:
@@ -118,109 +129,3 @@ def _module(path: str) -> str:
     if parts[-1] == "__init__" and len(parts) > 1:
         parts.pop()
     return ".".join(parts)
-
-
-def _applications(tree: ast.Module, module: str) -> Iterator[Application]:
-    message = _root_text(tree)
-    for node in tree.body:
-        if not isinstance(node, (ast.Assign, ast.AnnAssign)):
-            continue
-        value = node.value
-        if isinstance(value, ast.Call) and (
-            _last(value.func) in _APPLICATIONS or _last(value.func) in _FACTORIES
-        ):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                if isinstance(target, ast.Name):
-                    yield Application(name=f"{module}:{target.id}", message=message)
-    for node in tree.body:
-        if (
-            isinstance(node, ast.FunctionDef)
-            and node.name in _FACTORIES
-            and not _needs_arguments(node)
-        ):
-            yield Application(name=f"{module}:{node.name}()", message=message)
-
-
-def _needs_arguments(node: ast.FunctionDef) -> bool:
-    return len(node.args.args) > len(node.args.defaults)
-
-
-def _root_text(tree: ast.Module) -> str | None:
-    """Find the constant that the route ``/`` returns."""
-    for node in ast.walk(tree):
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            continue
-        for decorator in node.decorator_list:
-            if (
-                isinstance(decorator, ast.Call)
-                and _last(decorator.func) in {"route", "get"}
-                and decorator.args
-                and _constant(decorator.args[0]) == "/"
-            ):
-                for statement in ast.walk(node):
-                    if isinstance(statement, ast.Return) and statement.value is not None:
-                        text = _constant(statement.value)
-                        if isinstance(text, str):
-                            return text
-    return None
-
-
-def _opened(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _last(node.func) in _LOADERS:
-            for argument in node.args[:1]:
-                text = _constant(argument)
-                if isinstance(text, str) and text:
-                    yield text
-
-
-def _posted(tree: ast.Module) -> Iterator[Any]:
-    """Find what a client posts: ``json=[...]``, or ``data=json.dumps([...])``."""
-    names = {
-        target.id: node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and _last(node.func) in _POSTERS):
-            continue
-        for keyword in node.keywords:
-            value = keyword.value
-            if (
-                keyword.arg == "data"
-                and isinstance(value, ast.Call)
-                and _last(value.func) == "dumps"
-            ):
-                value = value.args[0] if value.args else value
-            elif keyword.arg != "json":
-                continue
-            if isinstance(value, ast.Name):
-                value = names.get(value.id, value)
-            row = _constant(value)
-            if isinstance(row, (list, dict)) and row:
-                yield row
-
-
-def _constant(node: ast.AST) -> Any:
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return None
-
-
-def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name.partition(".")[0]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
-
-
-def _last(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from samovar.cli.init import asked
 from samovar.errors import InvalidModel, InvalidProject
-from samovar.project.adopt import adopt
+from samovar.project.adopt import Others, adopt
 from samovar.project.config import read_project
-from samovar.project.find import FoundModel, Wishes
+from samovar.project.found import FoundModel, Wishes
 from samovar.project.python_version import allowed_minors, guess_python
 from samovar.project.sources import read_sources
 
@@ -17,7 +18,7 @@ def detect(path: Path) -> FoundModel | None:
     return FoundModel(
         format="pickle",
         library_versions={"scikit-learn": "1.4.2"},
-        python_hint=">=3.9,<3.13",
+        python_hint=">=3.10,<3.14",
         root="sklearn.pipeline.Pipeline",
     )
 
@@ -26,9 +27,14 @@ def run(folder: Path, **wishes):
     return adopt(
         folder,
         Wishes(**wishes),
-        detect=detect,
-        propose=lambda _sources, found: [f"{n}=={v}" for n, v in found.library_versions.items()],
-        default_python="3.12",
+        Others(
+            detect=detect,
+            propose=lambda _sources, found: [
+                f"{n}=={v}" for n, v in found.library_versions.items()
+            ],
+            asked=lambda requirements: asked(requirements, folder),
+            default_python="3.12",
+        ),
     )
 
 
@@ -59,7 +65,8 @@ def test_everything_is_found_without_running_anything(folder):
     assert project.model.path == "models/model.pkl"
     assert project.service.app == "server:app"
     assert project.service.message == "Привет"
-    assert project.environment.requirements == ("requirements.txt",)
+    # The model records what the requirements leave open.
+    assert project.environment.requirements == ("requirements.txt", "scikit-learn==1.4.2")
     assert (folder / "examples.json").read_text() == "[\n  [1, 0, 1, 24]\n]\n"
     assert set(adoption.written) == {"samovar.toml", "examples.json", ".gitignore"}
     assert "*venv/" in (folder / ".gitignore").read_text().splitlines()
@@ -167,10 +174,31 @@ def test_the_python_version_is_read_from_what_lies_around(folder, name, text, mi
 
 def test_a_hint_that_leaves_one_version_decides():
     assert allowed_minors("nonsense") == []
-    guess = guess_python(Path("/nowhere"), hint=">=3.10,<3.11", environments=[])
-    assert guess is not None
-    assert guess.minor == "3.10"
-    assert guess_python(Path("/nowhere"), hint=None, environments=[]) is None
+    assert guess_of(Path("/nowhere"), hint=">=3.10,<3.11").minor == "3.10"
+
+
+def guess_of(folder, hint, notes=None):
+    return guess_python(
+        folder, hint=hint, environments=[], default="3.12", notes=[] if notes is None else notes
+    )
+
+
+def test_a_version_that_the_model_rules_out_is_passed_over(tmp_path):
+    notes = []
+    (tmp_path / ".python-version").write_text("3.13\n")
+    assert guess_of(tmp_path, ">=3.9,<3.12", notes).minor == "3.11"
+    assert ".python-version says Python 3.13" in notes[0]
+
+
+def test_a_model_older_than_every_supported_python_is_told(tmp_path):
+    notes = []
+    assert guess_of(tmp_path, ">=3.6,<3.10", notes).minor == "3.12"
+    assert "samovar on none of these" in notes[0]
+
+
+def test_a_range_of_pyproject_narrows_the_choice(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[project]\nrequires-python = ">=3.10,<3.12"\n')
+    assert guess_of(tmp_path, ">=3.9,<3.15").minor == "3.11"
 
 
 def test_factories_records_and_dumped_bodies_are_found(tmp_path):
@@ -182,5 +210,5 @@ def test_factories_records_and_dumped_bodies_are_found(tmp_path):
     )
     sources = read_sources(tmp_path, ["wsgi.py", "api.py", "c.py"])
     assert [one.name for one in sources.applications] == ["wsgi:create_app()", "api:service"]
-    assert sources.rows == ({"a": 1}, [[1], [2]])
+    assert sources.posted == ({"a": 1}, [[1], [2]])
     assert sources.imports == ("fastapi", "json", "requests")

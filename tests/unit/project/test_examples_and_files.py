@@ -5,7 +5,8 @@ import pytest
 from samovar.errors import InvalidInput, InvalidProject, NotFound
 from samovar.project.config import parse_project
 from samovar.project.examples import read_examples
-from samovar.project.files import list_files, reason_to_leave, select_code
+from samovar.project.files import list_files, select_code
+from samovar.project.leaving import reason_to_leave
 
 
 def write(folder, name, text):
