@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str], None]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Grows with every change to what is taken: cached layers are of one version."""
 LAYERS: Final = ("base", "interpreter")
 _LEFT_OUT: Final = re.compile(
