@@ -9,7 +9,7 @@ import click
 
 from samovar.bundle.locking import check_lock, lock_project
 from samovar.cli import exit_codes
-from samovar.env.export import export_lock
+from samovar.env.export import check_export_name, export_lock
 from samovar.env.lock import FILE
 from samovar.errors import UserError
 from samovar.project.config import read_project
@@ -64,7 +64,7 @@ def command(
             )
             return exit_codes.DONE if reason is None else exit_codes.ANSWER_IS_NO
         for file in export:
-            _check_export(project, file)
+            _check_export(file)
         names = None if not upgrade else [] if _ALL in upgrade else list(upgrade)
         locked = lock_project(home, project, upgrade=names, workspace=workspace, progress=progress)
     for file in export:
@@ -93,8 +93,9 @@ def _people(locked: Locked) -> str:
     return "\n".join(lines + [f"note: {note}" for note in locked.notes])
 
 
-def _check_export(project: Project, file: Path) -> None:
-    """Refuse to write over what a user wrote, before any work."""
+def _check_export(file: Path) -> None:
+    """Refuse to write over what a user wrote, and endings that mean nothing, before any work."""
+    check_export_name(file.name)
     if not file.exists():
         return
     first = file.read_text(encoding="utf-8", errors="replace").splitlines()[:1]

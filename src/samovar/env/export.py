@@ -32,15 +32,25 @@ def export_lock(lock: Lock, file_name: str, *, python_minor: str, project: str) 
     UserError
         For another ending.
     """
-    ending = PurePosixPath(file_name).suffix
-    if ending == ".txt":
+    check_export_name(file_name)
+    if file_name.endswith(".txt"):
         return to_requirements(lock.packages)
-    if ending in {".yml", ".yaml"}:
-        return to_conda(lock.packages, python_minor=python_minor, project=project)
-    raise UserError(
-        f"A lock cannot be exported to {file_name}.",
-        hint="Name a file ending in .txt (pip) or .yml (conda).",
-    )
+    return to_conda(lock.packages, python_minor=python_minor, project=project)
+
+
+def check_export_name(file_name: str) -> None:
+    """Refuse a file whose ending names no form.
+
+    Raises
+    ------
+    UserError
+        Naming the endings that do.
+    """
+    if PurePosixPath(file_name).suffix not in {".txt", ".yml", ".yaml"}:
+        raise UserError(
+            f"A lock cannot be exported to {file_name}.",
+            hint="Name a file ending in .txt (pip) or .yml (conda).",
+        )
 
 
 def to_requirements(packages: Iterable[LockedPackage], *, wheels: str | None = None) -> str:

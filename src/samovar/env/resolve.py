@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 import tomli_w
+from packaging.utils import canonicalize_name
 
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
@@ -133,7 +135,21 @@ def resolve(
         answers=requirements_digest(requirements, wheels, minor=minor, platforms=platforms),
     )
     lock = Lock.from_bytes(tomli_w.dumps(document).encode())
+    _refuse_unknown(upgrade or (), lock)
     return Resolved(lock=lock, changes=_changes(existing, lock), found=found)
+
+
+def _refuse_unknown(names: Sequence[str], lock: Lock) -> None:
+    """Refuse to upgrade what the project does not use: it is a slip of the hand."""
+    known = {package.name for package in lock.packages}
+    for name in names:
+        if canonicalize_name(name) not in known:
+            near = get_close_matches(canonicalize_name(name), known, 1)
+            raise InvalidRequirements(
+                f"Nothing here needs {name}, so that it cannot be upgraded.",
+                hint=f"Did you mean {near[0]}?" if near else "The names are in pylock.toml.",
+                code="unknown_package",
+            )
 
 
 def _refuse_yanked(said: str) -> None:

@@ -22,13 +22,6 @@ PLATFORMS = ["linux/amd64", "linux/arm64", "macos/arm64", "windows/amd64"]
 QUIET = lambda _text: None  # noqa: E731 - a progress that says nothing
 
 
-@pytest.fixture(scope="module")
-def python():
-    import sys
-
-    return probe(Path(sys.executable))
-
-
 @pytest.fixture
 def index(tmp_path):
     folder = tmp_path / "index"

@@ -1,7 +1,9 @@
 import pytest
 
+from samovar.env.conda import read_conda
 from samovar.env.requirements import read_requirements
 from samovar.errors import InvalidRequirements
+from wheels import make_wheel
 
 
 def read(folder, *sources, **files):
@@ -116,3 +118,59 @@ def test_a_missing_file_is_said(tmp_path):
 def test_a_file_is_read_once_however_often_it_is_included(tmp_path):
     (tmp_path / "a.txt").write_text("-r a.txt\nflask\n")
     assert read_requirements(["a.txt", "a.txt"], tmp_path).specifiers == ("flask",)
+
+
+@pytest.mark.parametrize(
+    ("entry", "specifier"),
+    [
+        ("numpy", "numpy"),
+        ("numpy=*", "numpy"),
+        ("numpy 1.26.*", "numpy==1.26.*"),
+        ("numpy==1.26.4", "numpy==1.26.4"),
+        ("numpy>=1.20,<2", "numpy>=1.20,<2"),
+        ("numpy>=1.20, <=2", "numpy>=1.20,<=2"),
+        ("numpy[version='>=1.20,<2']", "numpy>=1.20,<2"),
+        ("numpy=1.26.4=py311h64a7726_0", "numpy==1.26.4"),
+        ("pytorch=2.1.0=cpu_py311_0", "torch==2.1.0"),
+        ("xgboost=2.0.3=cpu_pyhb8f9a19_1", "xgboost==2.0.3"),
+        ("tzdata=2024a=h0c530f3_0", None),
+        ("zstd=1.5.5=hfc55251_0", None),
+        ("r-base=4.3", None),
+    ],
+)
+def test_match_specifications_of_conda(entry, specifier):
+    found = read_conda(f'dependencies:\n  - "{entry}"\n', "environment.yml")
+    assert found.specifiers == (() if specifier is None else (specifier,))
+    assert bool(found.notes) is (specifier is None)
+
+
+def test_files_that_pip_freeze_names_are_local_packages_where_they_are_here(tmp_path):
+    wheel = make_wheel(tmp_path / "w", "base", "1.0")
+    found = read(
+        tmp_path,
+        "requirements.txt",
+        requirements__txt=f"base[x] @ {wheel.as_uri()}#sha256=00\n",
+    )
+    assert found.local == (wheel,)
+    assert found.extras == {wheel: "[x]"}
+    assert found.specifiers == ()
+
+
+def test_a_wheel_of_condas_build_machine_gives_its_version_and_a_note(tmp_path):
+    found = read(
+        tmp_path,
+        "requirements.txt",
+        requirements__txt="numpy @ file:///croot/x/dist/numpy-1.26.2-cp311-cp311-linux.whl\n",
+    )
+    assert found.specifiers == ("numpy==1.26.2",)
+    assert "numpy" in found.notes[0]
+    with pytest.raises(InvalidRequirements) as caught:
+        read(tmp_path, "requirements.txt", requirements__txt="numpy @ file:///croot/numpy/work\n")
+    assert "pip list" in caught.value.hint
+
+
+def test_a_folder_of_wheels_is_found_from_its_own_file(tmp_path):
+    (tmp_path / "wh").mkdir()
+    found = read(tmp_path, "requirements.txt", requirements__txt="-f wh\nflask\n")
+    assert found.options == (f"--find-links {tmp_path / 'wh'}",)
+    assert found.folders == (tmp_path / "wh",)
