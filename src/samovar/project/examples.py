@@ -7,6 +7,7 @@ only where every cell is a number that is written back the same way: ``01234`` a
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _INTEGER: Final = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
 _FLOAT: Final = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_INT64: Final = range(-(2**63), 2**63)
+_DIGITS: Final = 19
 _BOOLEANS: Final = {"true": True, "false": False, "True": True, "False": False}
 
 
@@ -72,7 +75,7 @@ def read_examples(path: Path) -> Examples:
 
 def _json(text: str, name: str) -> list[Any]:
     try:
-        document = json.loads(text, parse_constant=_no_constant)
+        document = _parsed(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{name} is not JSON.", why=str(error), hint="Correct it.") from error
     if not isinstance(document, list):
@@ -88,17 +91,46 @@ def _json(text: str, name: str) -> list[Any]:
 
 def _json_lines(text: str, name: str) -> list[Any]:
     rows = []
-    for number, line in enumerate(text.splitlines(), 1):
+    # Only a line feed ends a line: U+2028 and the like may stand within a text.
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                rows.append(json.loads(line, parse_constant=_no_constant))
+                rows.append(_parsed(line))
             except (ValueError, RecursionError) as error:
                 raise InvalidInput(f"{name}, line {number} is not JSON.", why=str(error)) from error
     return rows
 
 
+def _parsed(text: str) -> Any:
+    """Read JSON whose texts are Unicode and whose numbers are numbers.
+
+    Raises
+    ------
+    ValueError
+        Saying what it has instead.
+    """
+    document = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+    if "\\u" in text:
+        _check_surrogates(document)
+    return document
+
+
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON; write null")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:40]} is larger than any number of 64 bits")
+    return value
+
+
+def _check_surrogates(document: Any) -> None:
+    try:
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("a text has half of a surrogate pair, which is no character") from error
 
 
 def _of_rows(rows: Sequence[Any], name: str) -> Examples:
@@ -130,13 +162,17 @@ def _of_rows(rows: Sequence[Any], name: str) -> Examples:
 
 
 def _read_csv(text: str, name: str) -> Examples:
-    lines = csv.reader(text.splitlines(keepends=True), strict=True)
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    # A cell may be a whole document; csv counts its bytes for fear of a quote that never ends.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    rows, begins = [], 1
     try:
-        rows = [(lines.line_num, row) for row in lines if row]
+        for row in lines:
+            if row:
+                rows.append((begins, row))
+            begins = lines.line_num + 1
     except csv.Error as error:
-        raise InvalidInput(
-            f"{name}, line {lines.line_num} is malformed.", why=str(error)
-        ) from error
+        raise InvalidInput(f"{name}, line {begins} is malformed.", why=str(error)) from error
     if not rows:
         raise InvalidInput(f"{name} is empty.", hint="The first line names the columns.")
     header = rows[0][1]
@@ -158,11 +194,22 @@ def _typed(cells: list[str]) -> list[Any]:
     filled = [cell for cell in cells if cell != ""]
     if filled and all(cell in _BOOLEANS for cell in filled):
         return [_BOOLEANS.get(cell) for cell in cells]
-    if all(_INTEGER.fullmatch(cell) for cell in filled):
+    if all(_is_integer(cell) for cell in filled):
         return [int(cell) if cell else None for cell in cells]
-    if all(_FLOAT.fullmatch(cell) for cell in filled):
+    if all(_FLOAT.fullmatch(cell) and math.isfinite(float(cell)) for cell in filled) and not all(
+        _INTEGER.fullmatch(cell) for cell in filled
+    ):
         return [float(cell) if cell else None for cell in cells]
     return [cell or None for cell in cells]
+
+
+def _is_integer(cell: str) -> bool:
+    """Say whether a cell is a number of 64 bits; longer ones are identifiers, and stay text."""
+    return (
+        _INTEGER.fullmatch(cell) is not None
+        and len(cell.lstrip("+-")) <= _DIGITS
+        and int(cell) in _INT64
+    )
 
 
 def _read_parquet(path: Path) -> Examples:
@@ -171,11 +218,14 @@ def _read_parquet(path: Path) -> Examples:
 
     try:
         table = parquet.read_table(path)
-    except arrow.ArrowException as error:
+    except (arrow.ArrowException, OSError) as error:
         raise InvalidInput(f"{path.name} is not a Parquet file.", why=str(error)) from error
+    names = table.column_names
+    if len(set(names)) != len(names):
+        raise InvalidInput(f"{path.name} names a column twice.")
     columns = [[_plain(value) for value in column.to_pylist()] for column in table.columns]
     return Examples(
-        columns=tuple(table.column_names),
+        columns=tuple(names),
         rows=tuple(list(row) for row in zip(*columns, strict=True)),
     )
 
@@ -184,6 +234,10 @@ def _plain(value: Any) -> Any:
     """Give a value JSON has; dates and decimals as text, NaN as null."""
     if isinstance(value, float) and math.isnan(value):
         return None
-    if value is None or isinstance(value, (bool, int, float, str, list)):
+    if isinstance(value, float) and math.isinf(value):
+        raise InvalidInput("An example row holds an infinite number, which JSON has not.")
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

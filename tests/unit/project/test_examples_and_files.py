@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 
 import pytest
@@ -31,6 +32,12 @@ def write(folder, name, text):
             ([1, 1.5, "NA", "01234", True], [2, None, "x", "7", None]),
         ),
         ("a.csv", '\ufeffa,b\n"x, y","line\nbreak"\n', ("a", "b"), (["x, y", "line\nbreak"],)),
+        ("a.csv", "a,b\r\n1,u\u2028v\x0bw\r\n", ("a", "b"), ([1, "u\u2028v\x0bw"],)),
+        ("a.csv", "id\n" + "9" * 30 + "\n", ("id",), (["9" * 30],)),
+        ("a.csv", "id\n" + "9" * 6000 + "\n", ("id",), (["9" * 6000],)),
+        ("a.csv", "x\n1e400\n", ("x",), (["1e400"],)),
+        ("a.csv", "t\n" + "w " * 200_000 + "\n", ("t",), (["w " * 200_000],)),
+        ("a.jsonl", '{"a": "x\u2028y"}\r\n', ("a",), (["x\u2028y"],)),
     ],
 )
 def test_values_keep_the_type_they_were_written_with(tmp_path, name, text, columns, rows):
@@ -61,6 +68,12 @@ def test_parquet_keeps_its_types(tmp_path):
         ("a.json", "{", "not JSON"),
         ("a.json", "[NaN]", "not JSON"),
         ("a.json", '{"a": 1}', "not a list"),
+        ("a.json", "[[1e400]]", "larger than any number"),
+        ("a.json", '["\\ud800"]', "surrogate"),
+        ("a.json", "[" * 100_000, "not JSON"),
+        ("a.json", "[[1" + "0" * 5000 + "]]", "not JSON"),
+        ("a.csv", 'a,b\n1,"x\ny"\n"1\n",2,3\n', "line 4 has 3 cells"),
+        ("a.csv", 'a,b\n1,2\n"open,3\n', "line 3 is malformed"),
         ("a.jsonl", "[1]\n[2\n", "line 2"),
         ("a.csv", "", "empty"),
         ("a.csv", "a,b\n1,2\n3\n", "line 3 has 1 cells"),
@@ -72,6 +85,19 @@ def test_what_is_malformed_is_placed(tmp_path, name, text, said):
     with pytest.raises(InvalidInput) as caught:
         read_examples(write(tmp_path, name, text))
     assert said in str(caught.value)
+
+
+def test_a_damaged_parquet_file_is_said(tmp_path):
+    import pyarrow as arrow
+    from pyarrow import parquet
+
+    whole = tmp_path / "whole.parquet"
+    parquet.write_table(arrow.table({"n": list(range(1000))}), whole)
+    data = whole.read_bytes()
+    cut = tmp_path / "cut.parquet"
+    cut.write_bytes(data[:40] + data[-40:])
+    with pytest.raises(InvalidInput, match="not a Parquet file"):
+        read_examples(cut)
 
 
 def test_an_absent_file_is_said(tmp_path):
@@ -134,3 +160,56 @@ def test_a_link_out_of_the_project_is_refused(tmp_path):
     (inside / "a.py").symlink_to(outside)
     with pytest.raises(InvalidProject, match="leads out"):
         select_code(project_in(inside))
+
+
+@pytest.mark.parametrize("code", ["", 'code = ["."]', 'code = ["*"]', 'code = ["conf"]'])
+def test_a_key_never_goes_along_unasked_whatever_it_is_called(tmp_path, code):
+    write(tmp_path, "server.py", "")
+    write(tmp_path, "conf/settings.py", "")
+    write(tmp_path, "conf/server.txt", "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n")
+    write(tmp_path, "conf/TLS.PEM", "")
+    write(tmp_path, ".env", "TOKEN=1")
+    selection = select_code(project_in(tmp_path, code))
+    assert {"conf/server.txt", "conf/TLS.PEM", ".env"}.isdisjoint(selection.included)
+    assert set(selection.included) <= {"server.py", "conf/settings.py"}
+
+
+def test_a_key_that_is_named_itself_goes_along(tmp_path):
+    write(tmp_path, "conf/public.pem", "-----BEGIN PUBLIC KEY-----\n")
+    selection = select_code(project_in(tmp_path, 'code = ["conf/public.pem"]'))
+    assert selection.included == ("conf/public.pem",)
+
+
+def test_links_to_folders_are_told_and_not_followed(tmp_path):
+    write(tmp_path, "elsewhere/secret.py", "")
+    write(tmp_path, "project/server.py", "")
+    (tmp_path / "project" / "linked").symlink_to(tmp_path / "elsewhere")
+    selection = select_code(project_in(tmp_path / "project"))
+    assert selection.included == ("server.py",)
+    assert selection.left_out == (("linked", "a link to a folder"),)
+
+
+def test_repositories_within_the_repository_are_looked_into(tmp_path):
+    for folder in (tmp_path, tmp_path / "vendored"):
+        folder.mkdir(exist_ok=True)
+        subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    write(tmp_path, "vendored/lib.py", "")
+    write(tmp_path, "server.py", "")
+    assert list_files(tmp_path) == ["server.py", "vendored/lib.py"]
+
+
+def test_a_copy_without_the_repository_gives_the_same_files(tmp_path):
+    for name in ("a/.gitignore", "a/own.py", "a/kept.py", ".gitignore", "b.log", ".hidden/x.py",
+                 "build/lib/old.py", "build/tool.py", "venv/pyvenv.cfg", "venv/x.py"):  # fmt: skip
+        write(tmp_path / "with", name, "own.py\n" if name == "a/.gitignore" else "*.log\n")
+    shutil.copytree(tmp_path / "with", tmp_path / "without")
+    subprocess.run(["git", "init", "-q", str(tmp_path / "with")], check=True)
+    subprocess.run(["git", "-C", str(tmp_path / "with"), "add", "."], check=True)
+    listed = list_files(tmp_path / "with")
+    assert listed == [".gitignore", "a/.gitignore", "a/kept.py", "build/tool.py"]
+    assert list_files(tmp_path / "without") == listed
+
+
+def test_a_pattern_that_is_none_is_said(tmp_path):
+    with pytest.raises(InvalidProject):
+        select_code(project_in(tmp_path, 'code = ["a**b"]'))
