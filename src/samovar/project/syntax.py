@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from importlib.util import decode_source
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -132,7 +133,9 @@ def _parse(source: bytes) -> ast.Module:
         with warnings.catch_warnings():
             # What a compiler would warn of in the user's code is not ours to say.
             warnings.simplefilter("ignore")
-            return ast.parse(source)
+            return ast.parse(decode_source(source))
+    except UnicodeDecodeError as error:
+        raise UnreadableSourceError(f"byte {error.start} is not {error.encoding}") from error
     except SyntaxError as error:
         place = f" in line {error.lineno}" if error.lineno else ""
         raise UnreadableSourceError(f"{error.msg}{place}") from error

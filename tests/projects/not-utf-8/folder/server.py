@@ -1,0 +1,3 @@
+# café
+from flask import Flask
+app = Flask(__name__)

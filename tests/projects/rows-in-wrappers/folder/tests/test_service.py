@@ -1,0 +1,2 @@
+def test_wrong(client):
+    client.post("/predict", json=["x", "y", "z", "!"])

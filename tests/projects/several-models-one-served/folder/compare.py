@@ -1,0 +1,3 @@
+import pickle
+
+old = pickle.load(open("models/old.pkl", "rb"))
