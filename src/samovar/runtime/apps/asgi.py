@@ -8,7 +8,7 @@ ASGI specification 3.0, HTTP and lifespan message formats. WebSockets are not of
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from samovar.errors import ScriptFailed, Unavailable
@@ -18,7 +18,10 @@ from samovar.runtime.predictor import own_words
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from samovar.runtime.http.connection import Connection
     from samovar.runtime.http.exchange import Exchange
+
+_LOOK_S: Final = 0.05
 
 
 class AsgiRunner:
@@ -74,7 +77,7 @@ class AsgiRunner:
         async def receive() -> dict[str, Any]:
             nonlocal is_received
             if is_received:
-                await exchange.connection.lost()
+                await _lost(exchange.connection)
                 return {"type": "http.disconnect"}
             is_received = True
             return {"type": "http.request", "body": exchange.body, "more_body": False}
@@ -87,7 +90,7 @@ class AsgiRunner:
             if message.get("more_body"):
                 if body:
                     reply.write(body)
-                    await exchange.connection.writable()
+                    await _writable(exchange.connection)
                 return
             reply.end(body)
 
@@ -177,6 +180,18 @@ class Lifespan:
             self._started.set()
         elif kind.startswith("lifespan.shutdown"):
             self._stopped.set()
+
+
+async def _lost(connection: Connection) -> None:
+    """Wait until the client is gone."""
+    while not connection.is_lost:
+        await asyncio.sleep(_LOOK_S)
+
+
+async def _writable(connection: Connection) -> None:
+    """Wait until the client takes more of its reply."""
+    while connection.is_blocked and not connection.is_lost:
+        await asyncio.sleep(_LOOK_S)
 
 
 def _at_once(function: Callable[[], None]) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _MAX_KEPT_HEAD: Final = 1024
 MAX_PIPELINED: Final = 128
-_LOOK_S: Final = 0.05
 
 
 class Connection(asyncio.Protocol):
@@ -37,18 +36,8 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_arrived",
-        "_body_started",
-        "_candidate",
-        "_is_blocked",
-        "_paused",
-        "_reader",
-        "deadline",
-        "is_closing",
-        "is_lost",
-        "server",
-        "transport",
-        "waiting",
+        "_arrived", "_body_started", "_candidate", "_paused", "_reader", "deadline",
+        "is_blocked", "is_closing", "is_lost", "server", "transport", "waiting"
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -58,7 +47,7 @@ class Connection(asyncio.Protocol):
         self.deadline = 0.0
         self.is_closing = False
         self.is_lost = False
-        self._is_blocked = False
+        self.is_blocked = False
         self._reader: RequestReader | None = None
         self._candidate: bytes | None = None
         self._arrived = 0.0
@@ -100,13 +89,13 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read no more from a client that does not take its replies."""
-        self._is_blocked = True
+        self.is_blocked = True
         self.deadline = self.server.now() + self.server.limits.write_s
         self._pause()
 
     def resume_writing(self) -> None:
         """Read again."""
-        self._is_blocked = False
+        self.is_blocked = False
         self.deadline = self.server.now() + self.server.limits.keep_alive_s
         self._resume()
 
@@ -244,16 +233,6 @@ class Connection(asyncio.Protocol):
         """End a connection whose reply cannot be ended properly."""
         if self.transport is not None:
             self.transport.abort()
-
-    async def lost(self) -> None:
-        """Wait until the client is gone."""
-        while not self.is_lost:
-            await asyncio.sleep(_LOOK_S)
-
-    async def writable(self) -> None:
-        """Wait until the client takes more of its reply."""
-        while self._is_blocked and not self.is_lost:
-            await asyncio.sleep(_LOOK_S)
 
     def _join_ready(self, first: bytes) -> bytes:
         outputs = [first]
