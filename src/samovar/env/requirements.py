@@ -229,7 +229,7 @@ def _specifier(line: str, where: str) -> str:
         requirement = Requirement(text)
     except InvalidRequirement as error:
         raise _unreadable(line, where, str(error).splitlines()[0]) from error
-    if requirement.url is not None and requirement.url.startswith("git+"):
+    if (requirement.url or "").startswith("git+"):
         raise _unreadable(line, where, "a repository is not the same thing every time")
     return text
 
@@ -260,9 +260,8 @@ def _of_this_machine(line: str, where: str, collected: _Collected) -> bool:
             hint="Write requirements by 'pip list --format=freeze', which names versions.",
             code="malformed",
         )
-    collected.specifiers.append(
-        _specifier(f"{match['name']}{match['extras'] or ''}=={wheel[1]}{marker}", where)
-    )
+    pin = f"{match['name']}{match['extras'] or ''}=={wheel[1]}{marker}"
+    collected.specifiers.append(_specifier(pin, where))
     collected.notes.append(
         f"{match['name']} was installed from {path}, which is not here; {wheel[1]} of the index "
         "stands in for it"
