@@ -63,7 +63,7 @@ def read_examples(path: Path) -> Examples:
     if ending in {".parquet", ".pq"}:
         return _read_parquet(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path.name} is not UTF-8.", hint="Save it as UTF-8.") from error
     if ending == ".csv":

@@ -8,8 +8,12 @@ The Jupyter notebook format (nbformat 4), "Code cells".
 from __future__ import annotations
 
 import json
+import re
+from typing import Final
 
 from samovar.project.syntax import UnreadableSourceError
+
+_IPYTHON: Final = re.compile(r"^(\s*)[%!?].*$")
 
 
 def code_of(data: bytes) -> bytes:
@@ -30,6 +34,5 @@ def code_of(data: bytes) -> bytes:
     for text in texts:
         if text.lstrip().startswith("%%"):
             continue
-        lines += ["pass" if line.lstrip()[:1] in {"%", "!", "?"} else line
-                  for line in text.split("\n")]  # fmt: skip
+        lines += [_IPYTHON.sub(r"\1pass", line) for line in text.split("\n")]
     return "\n".join(lines).encode("utf-8", "replace")

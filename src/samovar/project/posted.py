@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from samovar.project.syntax import Module
 
+_MAX_VALUES: Final = 100_000
 _POSTERS: Final = frozenset({"post", "request", "put", "Request", "urlopen"})
 _WRAPPERS: Final = frozenset(
     {"data", "row", "rows", "features", "input", "inputs", "instances", "instance", "values", "x",
@@ -27,6 +28,7 @@ def find_posted(module: Module) -> Iterator[Any]:
         for node in ast.walk(module.tree)
         if isinstance(node, (ast.For, ast.comprehension)) and isinstance(node.target, ast.Name)
     }
+    values = _Values(module)
     for node in ast.walk(module.tree):
         if not isinstance(node, ast.Call):
             continue
@@ -37,10 +39,10 @@ def find_posted(module: Module) -> Iterator[Any]:
             if body is None:
                 continue
             if isinstance(body, ast.Name) and body.id in loops:
-                items = _value(loops[body.id], module)
+                items = values.of(loops[body.id])
                 yield from items if isinstance(items, (list, tuple)) else ()
             else:
-                value = _value(body, module)
+                value = values.of(body)
                 if isinstance(value, (list, tuple, dict)) and value:
                     yield value
 
@@ -84,32 +86,56 @@ def _body(keyword: ast.keyword, module: Module) -> ast.expr | None:
     return None
 
 
-def _value(node: ast.expr, module: Module) -> Any:
-    """Evaluate literals, with names in place of literals looked up one by one."""
-    node = module.value_of(node)
-    if isinstance(node, ast.Call) and module.dotted(node.func) == "dict" and not node.args:
-        pairs = [(one.arg, _value(one.value, module)) for one in node.keywords]
-        known = all(name is not None and value is not None for name, value in pairs)
-        return dict(pairs) if known else None
-    if isinstance(node, (ast.List, ast.Tuple)):
-        return _values(node.elts, module)
-    if isinstance(node, ast.Dict) and None not in node.keys:
-        keys = [constant(key) for key in node.keys if key is not None]
-        values = _values(node.values, module)
-        is_record = values is not None and all(isinstance(key, str) for key in keys)
-        return dict(zip(keys, values or (), strict=True)) if is_record else None
-    return constant(node)
+class _TooMuchError(Exception):
+    """What was written expands to more than anybody posts."""
 
 
-def _values(nodes: Iterable[ast.expr], module: Module) -> list[Any] | None:
-    """Evaluate each; None where one is no literal, which ``None`` itself is."""
-    values = []
-    for node in nodes:
-        value = _value(node, module)
-        if value is None and not (isinstance(node, ast.Constant) and node.value is None):
+class _Values:
+    """Evaluates literals, with names in place of literals looked up one by one."""
+
+    def __init__(self, module: Module) -> None:
+        self._module = module
+        self._left = _MAX_VALUES
+
+    def of(self, node: ast.expr) -> Any:
+        """Give the value of an expression; None where it is not known."""
+        try:
+            return self._value(node)
+        except (_TooMuchError, RecursionError):
             return None
-        values.append(value)
-    return values
+
+    def _value(self, node: ast.expr) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise _TooMuchError
+        node = self._module.value_of(node)
+        if isinstance(node, ast.Call) and self._module.dotted(node.func) == "dict":
+            if node.args or any(one.arg is None for one in node.keywords):
+                return None
+            values = self._each([one.value for one in node.keywords])
+            return None if values is None else dict(zip(_names(node), values, strict=True))
+        if isinstance(node, (ast.List, ast.Tuple)):
+            return self._each(node.elts)
+        if isinstance(node, ast.Dict) and None not in node.keys:
+            keys = [constant(key) for key in node.keys if key is not None]
+            values = self._each(node.values)
+            is_record = values is not None and all(isinstance(key, str) for key in keys)
+            return dict(zip(keys, values or (), strict=True)) if is_record else None
+        return constant(node)
+
+    def _each(self, nodes: Iterable[ast.expr]) -> list[Any] | None:
+        """Evaluate each; None where one is not known, which ``None`` itself is."""
+        values = []
+        for node in nodes:
+            value = self._value(node)
+            if value is None and not (isinstance(node, ast.Constant) and node.value is None):
+                return None
+            values.append(value)
+        return values
+
+
+def _names(call: ast.Call) -> list[str]:
+    return [one.arg for one in call.keywords if one.arg is not None]
 
 
 def _unwrapped(body: Any) -> Any:

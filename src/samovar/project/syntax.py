@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_BYTES: Final = 2 * 1024 * 1024
+_LONGEST_PATH: Final = 4096
 _JOINERS: Final = frozenset({"join", "joinpath"})
 _PATHS: Final = frozenset({"Path", "PurePath", "PurePosixPath", "str", "abspath", "fspath"})
 
@@ -40,6 +41,7 @@ class Module:
         self.tree = _parse(source)
         self.imported = dict(_imported(self.tree))
         self._values: dict[str, ast.expr] = {}
+        self._paths: dict[str, str | None] = {}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Assign):
                 for target in node.targets:
@@ -90,8 +92,7 @@ class Module:
         if isinstance(node, ast.Constant):
             return node.value.replace("\\", "/") if isinstance(node.value, str) else None
         if isinstance(node, ast.Name):
-            value = self._values.get(node.id)
-            return None if value is None else self._path(value, depth + 1)
+            return self._path_of_name(node.id, depth)
         if isinstance(node, ast.JoinedStr):
             last = node.values[-1] if node.values else None
             end = self._path(last, depth + 1) if isinstance(last, ast.Constant) else None
@@ -105,6 +106,14 @@ class Module:
             if last_name in _JOINERS | _PATHS and node.args:
                 return _joined([self._path(one, depth + 1) for one in node.args], "/")
         return None
+
+    def _path_of_name(self, name: str, depth: int) -> str | None:
+        """Look a name up once; one that means itself means nothing."""
+        if name not in self._paths:
+            self._paths[name] = None
+            value = self._values.get(name)
+            self._paths[name] = None if value is None else self._path(value, depth + 1)
+        return self._paths[name]
 
 
 def constant(node: ast.AST) -> Any:
@@ -123,6 +132,8 @@ def _joined(parts: list[str | None], slash: str) -> str | None:
     for part in parts:
         known = [] if part is None else [*known, part]
     text = slash.join(part.rstrip("/") if slash else part for part in known)
+    if len(text) > _LONGEST_PATH:
+        return None
     return text.lstrip("/") if len(known) < len(parts) else text
 
 
