@@ -241,3 +241,18 @@ def test_environments_and_modules_of_others_are_not_looked_into(tmp_path):
     assert found["model.path"] == "model.pkl"
     assert "service.app" not in found
     assert found["project.python"] == "3.12"
+
+
+def test_the_commented_training_section_trains_where_it_is_uncommented(tmp_path):
+    folder = copy_example(tmp_path / "web")
+    samovar("init", "--yes", cwd=folder)
+    path = folder / "samovar.toml"
+    before, mark, after = path.read_text(encoding="utf-8").partition("# [train]")
+    uncommented = [line.removeprefix("# ") for line in (mark + after).splitlines()]
+    path.write_text(before + "\n".join(uncommented) + "\n", encoding="utf-8")
+    found = values(folder)
+    assert found["train.data"] == ["data/titanic.csv"]
+    assert found["train.metrics"] == "out.json"
+    assert found["train.predictions"] == "preds.npy"
+    answer = samovar("train", "--set", "C=0.5", "--json", cwd=folder)
+    assert set(answer.json["metrics"]) == {"accuracy", "precision"}

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from samovar.errors import InvalidInput, InvalidProject, UserError
 from samovar.project.config import check_sections, parse_project
 from samovar.project.examples import read_examples
+from samovar.project.find import Training
 from samovar.project.gitignore import is_ignored, parse_rules
 from samovar.project.posted import find_posted, rows_of
 from samovar.project.sources import read_sources
@@ -64,7 +65,7 @@ def test_what_stands_in_a_project_file_stays(text, ending):
         before = check_sections(text)
         answers = Answers(
             name="n", version="1", python="3.11", model="m.pkl", app=None, message=None,
-            requirements=("a==1",), examples=None,
+            requirements=("a==1",), examples=None, training=Training(),
         )  # fmt: skip
         completed = render(text, answers, asked_for=frozenset())
     except InvalidProject:

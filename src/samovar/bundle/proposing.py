@@ -60,7 +60,8 @@ def propose_requirements(
 
 def _installed(interpreter: Path | None) -> dict[str, str]:
     active = os.environ.get("VIRTUAL_ENV")
-    if interpreter is None and active:
+    # Whoever activated samovar's own environment has not said where the model was made.
+    if interpreter is None and active and Path(active).resolve() != Path(sys.prefix).resolve():
         interpreter = python_of(Path(active))
     if interpreter is None or not interpreter.exists():
         return {}

@@ -17,7 +17,7 @@ from samovar.core.toml import parse_toml
 from samovar.errors import InvalidReference, NotFound
 from samovar.project.checking import FILE
 from samovar.project.config import Project, check_sections, parse_project, read_file
-from samovar.project.find import find_app, find_examples, find_python
+from samovar.project.find import find_app, find_examples, find_python, find_training
 from samovar.project.find_model import find_model
 from samovar.project.find_requirements import find_requirements, pin_recorded
 from samovar.project.listing import list_files
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from samovar.project.find_requirements import Asked, Propose
     from samovar.project.found import FoundModel, Wishes
     from samovar.project.sources import Sources
+
+    Before = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +105,26 @@ def adopt(folder: Path, wishes: Wishes, others: Others) -> Adoption:
         check_name(wishes.name)
     existing = read_file(folder)
     before = {} if existing is None else check_sections(existing)
+    notes: list[str] = []
+    answers, rows = _look(folder, wishes, before, others, notes)
+    text = render(existing, answers, asked_for=_asked_for(wishes))
+    project = parse_project(text, folder.absolute())
+    written = _write(folder, None if text == existing else text, rows, answers.examples)
+    return Adoption(project=project, written=tuple(written), notes=tuple(notes))
+
+
+def _look(
+    folder: Path, wishes: Wishes, before: Before, others: Others, notes: list[str]
+) -> tuple[Answers, list[Any] | None]:
+    """Find everything; also give the example rows that are to be written."""
     files = list_files(folder)
     sources = read_sources(folder, files)
-    notes = [f"{reason}; it was passed over" for reason in sources.unreadable]
+    notes += [f"{reason}; it was passed over" for reason in sources.unreadable]
     path, model = find_model(
         folder,
         files,
         sources,
-        named=wishes.model or before.get("model", {}).get("path"),
+        named=wishes.model or _kept(before, "model", "path"),
         detect=others.detect,
         notes=notes,
     )
@@ -132,14 +146,12 @@ def adopt(folder: Path, wishes: Wishes, others: Others) -> Adoption:
         message=message,
         requirements=tuple(requirements),
         examples=examples,
+        training=find_training(files, sources),
     )
-    text = render(existing, answers, asked_for=_asked_for(wishes))
-    project = parse_project(text, folder.absolute())
-    written = _write(folder, None if text == existing else text, rows, examples)
-    return Adoption(project=project, written=tuple(written), notes=tuple(notes))
+    return answers, rows
 
 
-def _kept(before: Mapping[str, Mapping[str, Any]], section: str, key: str) -> Any:
+def _kept(before: Before, section: str, key: str) -> Any:
     return before.get(section, {}).get(key)
 
 
@@ -157,7 +169,7 @@ def _asked_for(wishes: Wishes) -> frozenset[str]:
 
 def _requirements(
     folder: Path,
-    before: Mapping[str, Mapping[str, Any]],
+    before: Before,
     sources: Sources,
     model: FoundModel,
     others: Others,

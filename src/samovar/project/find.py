@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.errors import NotFound
@@ -17,12 +18,13 @@ from samovar.project.posted import rows_of
 from samovar.project.python_version import guess_python
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from samovar.project.applications import Application
     from samovar.project.found import FoundModel, Wishes
     from samovar.project.sources import Sources
 
+_DATA: Final = (".csv", ".tsv", ".parquet", ".feather", ".arrow", ".npy", ".npz", ".json", ".jsonl")
 _EXAMPLES: Final = (
     "examples.json", "examples.jsonl", "examples.csv", "examples.parquet",
     "examples/examples.json", "examples/examples.csv",
@@ -104,6 +106,34 @@ def find_app(
         names = ", ".join(one.name for one in others)
         notes.append(f"other applications: {names} (name one by --app)")
     return chosen.name, chosen.message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What a training script seems to read and write, to be proposed in a comment."""
+
+    script: str = "train.py"
+    data: tuple[str, ...] = ("data/train.csv",)
+    metrics: str = "out.json"
+    predictions: str = "preds.npy"
+
+
+def find_training(files: Sequence[str], sources: Sources) -> Training:
+    """Guess from the paths that a script called ``train.py`` names."""
+    scripts = [file for file in files if PurePosixPath(file).name in {"train.py", "training.py"}]
+    if not scripts:
+        return Training()
+    script = scripts[0]
+    named = [path.removeprefix("./") for file, path in sources.paths if file == script]
+    data = [file for file in files if file in named and file.endswith(_DATA)]
+    written = [path for path in named if path not in files and ".." not in path]
+    usual = Training()
+    return Training(
+        script=script,
+        data=tuple(data) or usual.data,
+        metrics=next((path for path in written if path.endswith(".json")), usual.metrics),
+        predictions=next((path for path in written if path.endswith(".npy")), usual.predictions),
+    )
 
 
 def _message(name: str, applications: tuple[Application, ...]) -> str | None:

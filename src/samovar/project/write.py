@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from samovar.project.find import Training
+
 IGNORED: Final = "*venv/"
 _TEMPLATE: Final = """\
 # What samovar packs, serves and proves. Every key: docs/reference/samovar-toml.md
@@ -40,11 +42,12 @@ requirements = {requirements}
 platforms = ["linux/amd64", "linux/arm64", "macos/arm64", "windows/amd64"]
 
 # [train]  # 'samovar train' runs and records this
-# command = "python train.py"
-# code = ["train.py"]
-# data = ["data/train.csv"]
-# metrics = "out.json"
-# predictions = "preds.npy"
+# command = {command}
+# code = [{script}]
+# data = {data}
+# params_env = "PARAMS"  # parameters as JSON in this variable; or params = "params.json", a file
+# metrics = {metrics}  # numbers
+# predictions = {predictions}  # on a fixed evaluation set
 # outputs = [{model}]
 """
 _ONE_LINE: Final = 3
@@ -62,6 +65,7 @@ class Answers:
     message: str | None
     requirements: tuple[str, ...]
     examples: str | None
+    training: Training
 
 
 def render(existing: str | None, answers: Answers, *, asked_for: frozenset[str]) -> str:
@@ -113,7 +117,7 @@ def _completed(existing: str, answers: Answers, asked_for: frozenset[str]) -> st
 
 
 def _new(answers: Answers) -> str:
-    examples, app = answers.examples, answers.app
+    examples, app, training = answers.examples, answers.app, answers.training
     return _TEMPLATE.format(
         name=_quoted(answers.name),
         version=_quoted(answers.version),
@@ -129,6 +133,11 @@ def _new(answers: Answers) -> str:
         ),
         message=_quoted(answers.message or "Server is running!"),
         requirements=_listed(answers.requirements),
+        command=_quoted(f"python {training.script}"),
+        script=_quoted(training.script),
+        data="[" + ", ".join(_quoted(one) for one in training.data) + "]",
+        metrics=_quoted(training.metrics),
+        predictions=_quoted(training.predictions),
     )  # fmt: skip
 
 
