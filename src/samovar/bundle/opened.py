@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 from samovar.core import bundle as layout
 from samovar.core import media_types
 from samovar.core.bundle import BundleDocument
-from samovar.core.manifest import Index, Manifest
+from samovar.core.manifest import Manifest
 from samovar.core.receipt import Receipt
 from samovar.errors import Damaged, UserError
 from samovar.store.unpack import Limits, extract_tar, read_tar
@@ -150,12 +150,6 @@ def read_code(store: Store, bundle: Bundle) -> dict[str, bytes]:
             with store.open_blob(layer) as file:
                 found.update(read_tar(uncompressed(layer, file), limits=_IN_MEMORY))
     return {path.removeprefix(prefix): content for path, content in found.items()}
-
-
-def index_of(store: Store, descriptor: Descriptor) -> Index | None:
-    """Give the index that a descriptor points to, or None where it is a single manifest."""
-    content = store.read_document(descriptor)
-    return content if isinstance(content, Index) else None
 
 
 def _layer(manifest: Manifest, media_type: str) -> Descriptor:

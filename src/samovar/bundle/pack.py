@@ -15,13 +15,13 @@ from samovar.bundle.packed_before import find_packed, inputs_digest, remember_pa
 from samovar.core import bundle as layout
 from samovar.core.bundle import BundleDocument, BundleFile, BundleModel
 from samovar.core.canonical import canonical_json
-from samovar.core.digest import Digest
 from samovar.core.receipt import Receipt
 from samovar.core.signature import Signature
 from samovar.errors import EnvironmentMismatch, InvalidModel, InvalidProject
 from samovar.model.audit import AuditReport, audit_file, refusal
 from samovar.project.examples import Examples, read_examples
 from samovar.project.files import Selection, select_code
+from samovar.store.digests import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from samovar.store.layout import Store
 
     Progress = Callable[[str], None]
-
-_CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,9 +230,9 @@ def _stage(
 
 
 def _describe(path: str, file: Path, kind: str) -> BundleFile:
-    with file.open("rb") as content:
-        digest = Digest.of_chunks(iter(lambda: content.read(_CHUNK), b""))
-    return BundleFile(path=path, digest=digest, size_bytes=file.stat().st_size, kind=kind)
+    return BundleFile(
+        path=path, digest=digest_file(file), size_bytes=file.stat().st_size, kind=kind
+    )
 
 
 def _record(

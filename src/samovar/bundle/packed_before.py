@@ -15,6 +15,7 @@ from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
 from samovar.errors import SamovarError
 from samovar.store.atomic import write_file
+from samovar.store.digests import digest_file
 from samovar.store.reach import walk
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from samovar.store.home import Home
     from samovar.store.layout import Store
 
-_CHUNK = 1024 * 1024
 _FOLDER = "packed"
 
 
@@ -39,9 +39,9 @@ def inputs_digest(
     wheels: Path | None,
 ) -> Digest:
     """Give the digest of all that a bundle depends on, samovar's own version included."""
-    listed = {path: str(_digest(file)) + _mode(file) for path, file in files.items()}
+    listed = {path: str(digest_file(file)) + _mode(file) for path, file in files.items()}
     if wheels is not None:
-        listed |= {f"wheels/{file.name}": str(_digest(file)) for file in wheels.glob("*.whl")}
+        listed |= {f"wheels/{file.name}": str(digest_file(file)) for file in wheels.glob("*.whl")}
     return Digest.of(
         canonical_json(
             {
@@ -72,11 +72,6 @@ def find_packed(home: Home, store: Store, inputs: Digest) -> Bundle | None:
 def remember_packed(home: Home, inputs: Digest, digest: Digest) -> None:
     """Note which bundle these inputs gave."""
     write_file(home.cache(_FOLDER) / inputs.hex, str(digest).encode())
-
-
-def _digest(file: Path) -> Digest:
-    with file.open("rb") as content:
-        return Digest.of_chunks(iter(lambda: content.read(_CHUNK), b""))
 
 
 def _mode(file: Path) -> str:

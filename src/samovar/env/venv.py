@@ -197,11 +197,6 @@ def keep_venv(envs: Path, lock: Lock, venv: Venv) -> None:
             (path / _READY).touch()
 
 
-def is_venv(path: Path) -> bool:
-    """Say whether a folder is a virtual environment."""
-    return (path / "pyvenv.cfg").is_file()
-
-
 def _create(path: Path, base: Interpreter) -> None:
     run_uv(
         ["venv", "-q", "--no-project", "--no-config", "--allow-existing", "--relocatable",

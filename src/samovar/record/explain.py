@@ -152,10 +152,6 @@ def fixed_factors(a: Facts, b: Facts, factors: tuple[Factor, ...]) -> frozenset[
     return frozenset(fixed)
 
 
-def _processor(facts: Facts) -> tuple[object, object]:
-    return facts.machine.get("architecture"), facts.machine.get("cpu")
-
-
 def _has(factors: tuple[Factor, ...], name: str) -> bool:
     return any(factor.name == name for factor in factors)
 

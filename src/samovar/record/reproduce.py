@@ -20,6 +20,7 @@ from samovar.record.inputs import parse_setting, set_parameter
 from samovar.record.predictions import read_predictions
 from samovar.record.spec import Spec
 from samovar.record.workspace import numeric_variables, run_spec
+from samovar.store.digests import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -199,14 +200,9 @@ def _compare(store: Store, record: RunRecord, done: Done, workspace: Path) -> Re
         predictions = compare_predictions(recorded, done.predictions)
     metrics = compare_metrics(record.metrics, done.metrics.values)
     outputs = tuple(
-        (file.path, _digest(done.folder / file.path) == file.digest) for file in record.outputs
+        (file.path, digest_file(done.folder / file.path) == file.digest) for file in record.outputs
     )
     return Reproduction(metrics=metrics, predictions=predictions, outputs=outputs, machine=())
-
-
-def _digest(path: Path) -> Digest:
-    with path.open("rb") as file:
-        return Digest.of_chunks(iter(lambda: file.read(1 << 20), b""))
 
 
 def _other_facts(record: RunRecord, here: Mapping[str, Any]) -> list[str]:

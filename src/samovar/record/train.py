@@ -24,6 +24,7 @@ from samovar.record.seeds import find_suspects
 from samovar.record.spec import Spec
 from samovar.record.unrecorded import describe_access, unrecorded_access
 from samovar.record.workspace import Done, FailedExecution, copy_back, numeric_variables, run_spec
+from samovar.store.digests import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -256,18 +257,13 @@ def _changed_data(work: _Work, done: Done) -> list[str]:
     warnings = []
     for file in work.inputs.data:
         copy, original = done.folder / file.path, work.project.folder / file.path
-        if not copy.is_file() or _digest(copy) != file.digest:
+        if not copy.is_file() or digest_file(copy) != file.digest:
             warnings.append(
                 f"the command changed its data {file.path}; the record has the original"
             )
         if not original.is_file() or original.stat().st_size != file.size_bytes:
             warnings.append(f"{file.path} changed in the project while the command ran")
     return warnings
-
-
-def _digest(path: Path) -> Digest:
-    with path.open("rb") as file:
-        return Digest.of_chunks(iter(lambda: file.read(1 << 20), b""))
 
 
 def _repeatability(

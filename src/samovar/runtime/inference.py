@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from samovar.core.signature import Column, Output
@@ -90,11 +90,6 @@ def describe_outputs(model: Any, method: str, answers: Sequence[Answer]) -> tupl
         )
         for position, answer in enumerate(answers)
     )
-
-
-def without_nulls(column: Column) -> Column:
-    """Give the same column where null may not stand in it."""
-    return replace(column, nullable=False)
 
 
 def _listed_rows(

@@ -19,6 +19,7 @@ from samovar.core.manifest import MAX_MANIFEST_BYTES, Index, Manifest, describe
 from samovar.errors import Damaged, NotFound
 from samovar.store import locks
 from samovar.store.atomic import unfinished_file, write_file
+from samovar.store.digests import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -255,8 +256,7 @@ class Store:
 
     def _is_intact(self, digest: Digest) -> bool:
         try:
-            with self.blob_path(digest).open("rb") as file:
-                return Digest.of_chunks(iter(lambda: file.read(_CHUNK), b"")) == digest
+            return digest_file(self.blob_path(digest)) == digest
         except FileNotFoundError:
             return False
 

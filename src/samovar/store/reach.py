@@ -12,6 +12,7 @@ from samovar.core import media_types
 from samovar.core.digest import Digest
 from samovar.core.manifest import Index
 from samovar.errors import Damaged, NotFound
+from samovar.store.digests import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from samovar.core.descriptor import Descriptor
     from samovar.store.layout import Store
 
-_CHUNK = 1024 * 1024
 _MAX_REFERRER_BYTES = 1024 * 1024
 _DOCUMENTS = media_types.MANIFESTS | media_types.INDEXES
 
@@ -176,8 +176,7 @@ def _subject(store: Store, descriptor: Descriptor) -> Digest | None:
 def _check_blob(path: Path) -> Iterator[tuple[str, str]]:
     digest = f"sha256:{path.name}"
     try:
-        with path.open("rb") as file:
-            found = Digest.of_chunks(iter(lambda: file.read(_CHUNK), b""))
+        found = digest_file(path)
     except OSError as error:
         yield digest, f"cannot be read: {error.strerror}"
         return
