@@ -14,7 +14,13 @@ import tomli_w
 from samovar.core.toml import parse_toml
 from samovar.env.export import to_requirements
 from samovar.env.uv import INDEXES, run_uv, uv_variables
-from samovar.errors import Offline
+from samovar.errors import (
+    InvalidRequirements,
+    Offline,
+    OutOfSpace,
+    SamovarError,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +38,10 @@ def install(
     wheels: Path | None,
     offline: bool,
 ) -> None:
-    """Install packages by the lock's addresses, or through the index that the machine names.
+    """Install packages through the index, by hash; by the lock's addresses where it lacks one.
+
+    uv keeps what it unpacked from an index and links it again; what it fetched by an address in a
+    lock it unpacks anew each time, which costs three times as long and a copy in its cache.
 
     Parameters
     ----------
@@ -59,17 +68,39 @@ def install(
     if wheels is not None:
         shutil.copytree(wheels, folder / "wheels", dirs_exist_ok=True)
     try:
-        source = _source(folder, lock.data, packages)
-        run_uv(
-            ["pip", "sync", "-q", "--no-config", "--python", str(python_of(venv)),
-             "--link-mode", "hardlink", *source],
-            offline=offline,
-            folder=folder,
-        )  # fmt: skip
-    except Offline as error:
-        raise _naming_all(error, lock, packages, venv, folder) from error
+        _sync(_by_index(folder, packages), venv, folder, offline=offline)
+    except OutOfSpace:
+        raise
+    except (Unavailable, InvalidRequirements) as error:
+        if _names_an_index():
+            raise _explained(error, lock, packages, venv, folder) from error
+        try:
+            _sync(_by_address(folder, lock.data), venv, folder, offline=offline)
+        except Offline as again:
+            raise _naming_all(again, lock, packages, venv, folder) from again
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sync(source: Sequence[str], venv: Path, folder: Path, *, offline: bool) -> None:
+    run_uv(
+        ["pip", "sync", "-q", "--no-config", "--python", str(python_of(venv)),
+         "--link-mode", "hardlink", *source],
+        offline=offline,
+        folder=folder,
+    )  # fmt: skip
+
+
+def _explained(
+    error: SamovarError,
+    lock: Lock,
+    packages: Sequence[LockedPackage],
+    venv: Path,
+    folder: Path,
+) -> SamovarError:
+    if isinstance(error, Offline):
+        return _naming_all(error, lock, packages, venv, folder)
+    return error
 
 
 def python_of(path: Path) -> Path:
@@ -77,13 +108,19 @@ def python_of(path: Path) -> Path:
     return path / "Scripts" / "python.exe" if os.name == "nt" else path / "bin" / "python"
 
 
-def _source(folder: Path, data: bytes, packages: Sequence[LockedPackage]) -> list[str]:
-    """Write what uv reads, and give the arguments that name it."""
+def _names_an_index() -> bool:
+    """Say whether the machine names an index of its own, which may be all that it reaches."""
     variables = uv_variables(os.environ)
-    if any(variables.get(name) for name in INDEXES):
-        file = folder / "requirements.txt"
-        file.write_text(to_requirements(packages, wheels="wheels"), encoding="utf-8")
-        return ["--require-hashes", file.name]
+    return any(variables.get(name) for name in INDEXES)
+
+
+def _by_index(folder: Path, packages: Sequence[LockedPackage]) -> list[str]:
+    file = folder / "requirements.txt"
+    file.write_text(to_requirements(packages, wheels="wheels"), encoding="utf-8")
+    return ["--require-hashes", file.name]
+
+
+def _by_address(folder: Path, data: bytes) -> list[str]:
     (folder / "pylock.toml").write_bytes(data)
     return ["pylock.toml"]
 
@@ -98,17 +135,10 @@ def _naming_all(
             alone = Path(name)
             if (folder / "wheels").exists():
                 shutil.copytree(folder / "wheels", alone / "wheels")
-            option, *file = ["-r", *_source(alone, _only(lock, package), [package])]
-            try:
-                run_uv(
-                    ["pip", "install", "-q", "--no-config", "--no-deps", "--python",
-                     str(python_of(venv)), "--target", "target", option, file[-1]],
-                    offline=True,
-                    folder=alone,
-                )  # fmt: skip
-            except Offline:
-                return True
-        return False
+            sources = [_by_index(alone, [package])]
+            if not _names_an_index():
+                sources.append(_by_address(alone, _only(lock, package)))
+            return not any(_is_cached(source[-1], venv, alone) for source in sources)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = list(pool.map(is_missing, packages))
@@ -124,6 +154,20 @@ def _naming_all(
         why=error.why,
         hint=error.hint,
     )
+
+
+def _is_cached(file: str, venv: Path, folder: Path) -> bool:
+    """Say whether uv can install a file of requirements without a connection."""
+    try:
+        run_uv(
+            ["pip", "install", "-q", "--no-config", "--no-deps", "--python",
+             str(python_of(venv)), "--target", "target", "-r", file],
+            offline=True,
+            folder=folder,
+        )  # fmt: skip
+    except (Offline, InvalidRequirements):
+        return False
+    return True
 
 
 def _only(lock: Lock, package: LockedPackage) -> bytes:
