@@ -113,6 +113,8 @@ def run_engine(
             _remove_containers(engine)
     finally:
         subprocess.run([*inside, ip, "link", "delete", bridge], check=False, capture_output=True)
+        # A daemon that was killed leaves its data mounted on themselves, and nobody can remove them.
+        subprocess.run([*inside, "umount", folder / "data"], check=False, capture_output=True)
         shutil.rmtree(folder / "data", ignore_errors=True)
 
 
