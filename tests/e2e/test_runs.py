@@ -5,60 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import textwrap
 from pathlib import Path
 
 import pytest
 
 from cli import samovar
-
-SCRIPT = """
-    import csv, json, os, random
-    params = json.load(open("params.json"))
-    rows = [float(row["x"]) for row in csv.DictReader(open("data/train.csv"))]
-    random.seed(params["seed"])
-    scale = params["model"]["scale"]
-    predictions = [x * scale + random.random() for x in rows]
-    json.dump({"mean": sum(predictions) / len(predictions), "n": len(rows)}, open("out.json", "w"))
-    with open("preds.csv", "w") as file:
-        file.write("p\\n" + "".join(f"{p!r}\\n" for p in predictions))
-    os.makedirs("models", exist_ok=True)
-    open("models/model.json", "w").write(json.dumps({"scale": scale}))
-"""
-TOML = """
-    [project]
-    name = "toy"
-    python = "3.11"
-    [environment]
-    requirements = []
-    [train]
-    command = "python train.py"
-    code = ["train.py"]
-    data = ["data/train.csv"]
-    params = "params.json"
-    metrics = "out.json"
-    predictions = "preds.csv"
-    outputs = ["models/model.json"]
-"""
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(textwrap.dedent(text), encoding="utf-8")
+from toy import make_toy, train, write
 
 
 @pytest.fixture
 def project(tmp_path) -> Path:
-    folder = tmp_path / "toy"
-    write(folder / "train.py", SCRIPT)
-    write(folder / "samovar.toml", TOML)
-    write(folder / "params.json", '{"seed": 1, "model": {"scale": 2.0}}')
-    write(folder / "data" / "train.csv", "x\n1\n2\n3\n")
-    return folder
-
-
-def train(project: Path, *arguments: str, **options) -> dict:
-    return samovar("train", *arguments, "--json", cwd=project, **options).json
+    return make_toy(tmp_path / "toy")
 
 
 def test_a_run_is_recorded_and_its_results_lie_in_the_project_too(project):
@@ -122,9 +79,9 @@ def test_an_unseeded_script_is_said_to_be_not_repeatable_and_where(project):
     assert document["repeatable"] is False
     assert document["noise"]["mean"] > 0
     assert document["noise"]["n"] == 0
-    assert any("train.py:7" in warning for warning in document["warnings"])
+    assert any("train.py:6" in warning for warning in document["warnings"])
     found = samovar("train", "--find-seeds", "--json", cwd=project, code=1).json["suspects"]
-    assert found[0]["line"] == 7
+    assert found[0]["line"] == 6
 
 
 def test_a_seeded_script_is_repeatable(project):

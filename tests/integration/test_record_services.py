@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import textwrap
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from cli import samovar
+from toy import make_toy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,42 +20,11 @@ if TYPE_CHECKING:
     from engines.tools import MlflowServer, Tool
 
 pytestmark = pytest.mark.engine
-SCRIPT = """
-    import json
-    rows = open("data/train.csv").read().split()[1:]
-    json.dump({"mean": sum(map(float, rows)) / len(rows)}, open("out.json", "w"))
-    open("preds.csv", "w").write("p\\n" + "\\n".join(rows) + "\\n")
-    open("model.json", "w").write("{}")
-"""
-TOML = """
-    [project]
-    name = "toy"
-    python = "3.11"
-    [environment]
-    requirements = []
-    [train]
-    command = "python train.py"
-    code = ["train.py"]
-    data = ["data/train.csv"]
-    params = "params.json"
-    metrics = "out.json"
-    predictions = "preds.csv"
-    outputs = ["model.json"]
-"""
 
 
 @pytest.fixture
-def project(tmp_path) -> Path:
-    folder = tmp_path / "toy"
-    (folder / "data").mkdir(parents=True)
-    for name, text in (
-        ("train.py", SCRIPT),
-        ("samovar.toml", TOML),
-        ("params.json", '{"depth": 3}'),
-        ("data/train.csv", "x\n1\n2\n6\n"),
-    ):
-        (folder / name).write_text(textwrap.dedent(text).lstrip())
-    return folder
+def project(tmp_path: Path) -> Path:
+    return make_toy(tmp_path / "toy")
 
 
 def test_mlflow_shows_the_run(project: Path, mlflow_server: MlflowServer) -> None:
@@ -72,13 +41,15 @@ def test_mlflow_shows_the_run(project: Path, mlflow_server: MlflowServer) -> Non
     tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
     assert tags["samovar.run"] == "first"
     assert tags["samovar.digest"] == document["run"]
-    assert run["data"]["metrics"][0]["value"] == 3.0
-    assert run["data"]["params"] == [{"key": "depth", "value": "3"}]
+    logged = {metric["key"]: metric["value"] for metric in run["data"]["metrics"]}
+    assert logged == document["metrics"]
+    params = {param["key"]: param["value"] for param in run["data"]["params"]}
+    assert params == {"seed": "1", "model.scale": "2.0"}
     assert run["info"]["status"] == "FINISHED"
     files = httpx.get(
-        f"{api}/artifacts/list", params={"run_id": run["info"]["run_id"], "path": "outputs"}
+        f"{api}/artifacts/list", params={"run_id": run["info"]["run_id"], "path": "outputs/models"}
     ).json()["files"]
-    assert "outputs/model.json" in {file["path"] for file in files}
+    assert "outputs/models/model.json" in {file["path"] for file in files}
 
 
 def test_an_mlflow_server_that_is_away_costs_a_warning_and_not_the_run(project: Path) -> None:
@@ -108,7 +79,7 @@ def test_data_that_dvc_tracks_is_fetched(project: Path, dvc: Tool, tmp_path: Pat
     (project / "data" / "train.csv").unlink()
     shutil.rmtree(project / ".dvc" / "cache")
     document = samovar("train", "--json", cwd=project, PATH=environment["PATH"]).json
-    assert document["metrics"] == {"mean": 3.0}
+    assert document["metrics"]["n"] == 3
 
 
 def test_data_that_only_dvc_could_fetch_is_named_where_it_cannot(project: Path) -> None:
@@ -119,16 +90,44 @@ def test_data_that_only_dvc_could_fetch_is_named_where_it_cannot(project: Path) 
     assert "data/train.csv" in answer.error["message"]
 
 
-def test_a_run_goes_through_a_registry_into_an_empty_home(
+def test_a_run_goes_by_its_name_through_a_registry_into_an_empty_home(
     project: Path, registry: Registry, tmp_path: Path
 ) -> None:
-    document = samovar("train", "--name", "shared", "--json", cwd=project).json
+    run = samovar("train", "--name", "shared", "--json", cwd=project).json["run"]
     reference = f"{registry.host}/team/toy-run:1"
-    samovar("push", document["run"], reference)
+    assert samovar("push", "shared", reference, "--json").json["digest"] == run
+    again = samovar("push", run.removeprefix("sha256:")[:8], reference, "--json").json
+    assert again["uploaded_bytes"] == 0
     shutil.rmtree(project)
     empty = tmp_path / "empty"
     samovar("pull", reference, SAMOVAR_HOME=empty)
-    again = samovar("reproduce", reference, "--json", cwd=tmp_path, SAMOVAR_HOME=empty).json
-    assert again["verdict"] == "IDENTICAL"
+    for name in ("shared", reference):
+        again = samovar("reproduce", name, "--json", cwd=tmp_path, SAMOVAR_HOME=empty).json
+        assert again["verdict"] == "IDENTICAL"
     (listed,) = samovar("runs", "--json", SAMOVAR_HOME=empty).json["runs"]
-    assert listed["run"] == document["run"]
+    assert (listed["run"], listed["name"]) == (run, "shared")
+
+
+def test_a_run_that_only_a_registry_has_is_pulled_by_whoever_needs_it(
+    project: Path, registry: Registry, tmp_path: Path
+) -> None:
+    samovar("train", "--name", "one", cwd=project)
+    samovar("train", "--name", "two", "--set", "model.scale=3", cwd=project)
+    one, two = (f"{registry.host}/team/{name}:1" for name in ("one", "two"))
+    samovar("push", "one", one)
+    samovar("push", "two", two)
+    empty = tmp_path / "empty"
+    factors = samovar("diff", one, two, "--json", SAMOVAR_HOME=empty).json["factors"]
+    assert [factor["factor"] for factor in factors] == ["param:model.scale"]
+    missing = f"{registry.host}/team/three:1"
+    samovar("reproduce", missing, "--json", code=2, SAMOVAR_HOME=empty)
+    samovar("reproduce", missing, "--offline", "--json", code=2, SAMOVAR_HOME=empty)
+
+
+def test_a_run_travels_in_a_tar_and_is_removed_by_its_name(project: Path, tmp_path: Path) -> None:
+    run = samovar("train", "--name", "first", "--json", cwd=project).json["run"]
+    samovar("save", "first", tmp_path / "run.tar")
+    samovar("remove", "first")
+    assert samovar("runs", "--json").json == {"runs": []}
+    samovar("load", tmp_path / "run.tar")
+    assert samovar("runs", "--json").json["runs"][0]["run"] == run

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from samovar.core import media_types
 from samovar.core.manifest import Manifest
+from samovar.core.run import RunRecord
 from samovar.errors import Damaged, UserError
 from samovar.store.unpack import Limits, scan_tar
 from samovar.store.unpack_inflate import inflated
@@ -63,6 +64,8 @@ def check_content(blobs: Path, descriptor: Descriptor) -> None:
     elif manifest.artifact_type in _OURS:
         if manifest.artifact_type == media_types.MODEL_MANIFEST:
             _check_diff_ids(blobs, manifest, ("modelfs", "diffIds"))
+        else:
+            _check_record(blobs, manifest)
     else:
         raise UserError(
             f"{descriptor.digest} is neither a bundle, nor a run, nor an image.",
@@ -78,6 +81,20 @@ def _check_titles(manifest: Manifest) -> None:
         for key in _FILE_NAMES:
             if key in layer.annotations:
                 check_inside(layer.annotations[key].removesuffix("/"), Limits())
+
+
+def _check_record(blobs: Path, manifest: Manifest) -> None:
+    """Refuse a run that cannot be read, or that names what does not come along with it."""
+    try:
+        document = json.loads((blobs / manifest.config.digest.hex).read_bytes())
+    except ValueError as error:
+        raise Damaged(f"The record {manifest.config.digest} is not JSON.") from error
+    missing = set(RunRecord.from_json(document).blobs()) - {blob.digest for blob in manifest.layers}
+    if missing:
+        raise Damaged(
+            f"The run's record names {min(map(str, missing))}, which is not among its layers.",
+            hint="It was put together wrongly or altered; push it again from where it was made.",
+        )
 
 
 def _check_diff_ids(blobs: Path, manifest: Manifest, field: tuple[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from samovar.core.reference import DEFAULT_TAG, Reference
-from samovar.errors import InvalidReference
+from samovar.errors import InvalidReference, NotFound
 from samovar.store.home import Home
 from samovar.store.layout import Store
 
@@ -38,9 +38,24 @@ def new_name(text: str) -> Reference:
 
 
 def find(store: Store, text: str) -> tuple[Reference, Descriptor]:
-    """Find what a name or digest in the store points to."""
+    """Find what a name or digest in the store points to; also a run's name, or its id's beginning.
+
+    Raises
+    ------
+    NotFound
+        Where there is neither.
+    """
     reference = local_reference(text)
-    return reference, store.resolve(reference)
+    try:
+        return reference, store.resolve(reference)
+    except NotFound as missing:
+        from samovar.record.runs import find_run  # records are slow to import, and seldom meant
+
+        try:
+            descriptor = find_run(store, text).descriptor
+        except NotFound:
+            raise missing from None
+        return next(iter(names_of(store, descriptor)), reference), descriptor
 
 
 def names_of(store: Store, descriptor: Descriptor) -> list[Reference]:

@@ -10,7 +10,7 @@ from samovar.bundle.child import numeric_level
 from samovar.cli import exit_codes
 from samovar.compare.verdict import DIFFERENT
 from samovar.record.reproduce import reproduce
-from samovar.record.runs import find_run
+from samovar.record.runs import find_or_pull_run
 from samovar.store.home import Home
 from samovar.store.layout import Store
 
@@ -34,8 +34,8 @@ def command(screen: Screen, /, run: str, **options: Any) -> int:
     """Make a recorded run again from its record alone, and compare what comes out."""
     home = Home.locate()
     store = Store(home.store)
-    found = find_run(store, run)
     with screen.progress("Reading the record") as progress:
+        found = find_or_pull_run(store, run, progress)
         result = reproduce(
             home,
             store,

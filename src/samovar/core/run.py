@@ -16,13 +16,31 @@ from samovar.core.digest import Digest
 from samovar.errors import Damaged, InvalidReference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 VERSION: Final = 1
 FINISHED: Final = "finished"
 FAILED: Final = "failed"
 Metric = float | int | None
 """None is a metric that was not finite."""
+
+
+def path_inside(path: Any) -> str:
+    """Return a path of a record, if it stays within the folder that a run is laid out in.
+
+    A run may come from a stranger's registry, and laying it out writes to its paths.
+
+    Raises
+    ------
+    Damaged
+        Where it is absolute, leads out, or is no path.
+    """
+    parts = str(path).replace("\\", "/").split("/")
+    if not isinstance(path, str) or "\0" in path or ".." in parts or not parts[0]:
+        raise Damaged(f"The run names {path!r}, which is no path within its folder.")
+    if parts[0][1:2] == ":":
+        raise Damaged(f"The run names {path!r}, which is on a drive of its own.")
+    return path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +68,7 @@ class RunFile:
     def from_json(cls, document: Any) -> RunFile:
         """Read the stored form."""
         return cls(
-            path=str(document["path"]),
+            path=path_inside(document["path"]),
             digest=Digest.parse(document["digest"]),
             size_bytes=int(document["size_bytes"]),
             chunks=tuple(Digest.parse(chunk) for chunk in document.get("chunks", ())),
@@ -212,6 +230,15 @@ class RunRecord:
         except (KeyError, TypeError, ValueError, AttributeError, InvalidReference) as error:
             raise Damaged("The run's record lacks a field, or has a malformed one.") from error
 
+    def blobs(self) -> Iterator[Digest]:
+        """Give the digest of every blob that the record names."""
+        made = () if self.predictions is None else (self.predictions,)
+        for file in (*self.code, *self.data, *self.outputs, *made):
+            yield from file.chunks or (file.digest,)
+        diff = None if self.git is None else self.git.diff
+        others = (self.lock, self.stdout, self.stderr, diff)
+        yield from (digest for digest in others if digest is not None)
+
     def to_json(self) -> dict[str, Any]:
         """Give the stored form."""
         document: dict[str, Any] = {"run": VERSION}
@@ -222,6 +249,7 @@ class RunRecord:
 
 _FILES: Final = {"code", "data", "outputs"}
 _DIGESTS: Final = {"lock", "stdout", "stderr"}
+_PATHS: Final = {"params_path", "metrics_path", "predictions_path"}
 _MAPPINGS: Final = {"packages", "params", "env", "machine", "metrics", "noise"}
 
 
@@ -236,6 +264,8 @@ def _read(name: str, value: Any) -> Any:
         return None
     if name in _DIGESTS:
         return Digest.parse(value)
+    if name in _PATHS:
+        return path_inside(value)
     if name == "predictions":
         return RunFile.from_json(value)
     return GitState.from_json(value) if name == "git" else value

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from samovar.bundle.checking import check_content
 from samovar.core import media_types
 from samovar.core.canonical import canonical_json
 from samovar.core.descriptor import Descriptor
@@ -17,12 +19,12 @@ from samovar.core.manifest import Manifest
 from samovar.core.reference import Reference, check_name
 from samovar.core.run import FINISHED, RunRecord
 from samovar.errors import Damaged, InvalidReference, NotFound
+from samovar.store.home import is_offline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from samovar.core.digest import Digest
-    from samovar.core.run import RunFile
     from samovar.store.layout import Store
 
 _PREFIX: Final = "runs/"
@@ -68,7 +70,7 @@ def store_run(store: Store, name: str, record: RunRecord, *, extra: Iterable[Dig
     """
     config = canonical_json(record.to_json())
     with store.writing():
-        blobs = dict.fromkeys([*_blobs(record), *extra])
+        blobs = dict.fromkeys([*record.blobs(), *extra])
         manifest = Manifest(
             artifact_type=media_types.RUN_MANIFEST,
             config=Descriptor(
@@ -156,6 +158,35 @@ def find_run(store: Store, text: str) -> Run:
         ) from None
 
 
+def find_or_pull_run(store: Store, text: str, progress: Callable[[str], None]) -> Run:
+    """Find a run as :func:`find_run` does; one that a registry has is pulled first.
+
+    Raises
+    ------
+    NotFound
+        Where it is neither here nor there.
+    """
+    try:
+        return find_run(store, text)
+    except NotFound:
+        reference = _registry_reference(text)
+        if reference is None or is_offline():
+            raise
+    from samovar.registry.pull import pull  # HTTP is slow to import and seldom needed here
+
+    progress(f"Pulling {reference}")
+    pulled = pull(store, reference, check=partial(check_content, store.blobs))
+    return read_run(store, pulled.descriptor)
+
+
+def _registry_reference(text: str) -> Reference | None:
+    try:
+        reference = Reference.parse(text)
+    except InvalidReference:
+        return None
+    return reference if reference.is_remote else None
+
+
 def new_name(store: Store, project: str) -> str:
     """Give a name that no run has: the project's, with the next number."""
     taken = {run.name for run in list_runs(store)}
@@ -173,14 +204,3 @@ def check_run_name(name: str) -> str:
 
 def _reference(name: str, digest: Digest) -> Reference:
     return Reference.parse(f"{_PREFIX}{name}:{digest.short}")
-
-
-def _blobs(record: RunRecord) -> Iterator[Digest]:
-    files: list[RunFile] = [*record.code, *record.data, *record.outputs]
-    if record.predictions is not None:
-        files.append(record.predictions)
-    for file in files:
-        yield from file.chunks or (file.digest,)
-    diff = None if record.git is None else record.git.diff
-    others = (record.lock, record.stdout, record.stderr, diff)
-    yield from (digest for digest in others if digest is not None)

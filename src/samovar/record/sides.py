@@ -15,7 +15,7 @@ from samovar.env.lock import Lock
 from samovar.errors import Damaged, NotFound, Unavailable
 from samovar.record.chunks import read_file
 from samovar.record.environments import packages_of
-from samovar.record.runs import Run, find_run
+from samovar.record.runs import Run, find_or_pull_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def find_side(home: Home, store: Store, text: str, progress: Callable[[str], Non
         Where there is neither.
     """
     try:
-        run = find_run(store, text)
+        run = find_or_pull_run(store, text, progress)
     except NotFound as missing:
         try:
             _, bundle = resolve(home, store, read_target(text, store), progress)

@@ -75,11 +75,24 @@ def test_a_record_survives_being_stored(record: RunRecord) -> None:
         {"lock": "sha256:abc"},
         {"git": {"dirty": True}},
         {"metrics": [1, 2, 3]},
+        {"params_path": "/etc/motd"},
+        {"metrics_path": "C:/out.json"},
+        {"predictions_path": 3},
+        {"outputs": [{**file("x").to_json(), "path": "a/../../b"}]},
+        {"data": [{**file("x").to_json(), "path": ""}]},
+        {"code": [{**file("x").to_json(), "path": "..\\x"}]},
+        {"code": [{**file("x").to_json(), "path": "a\0b"}]},
     ],
 )
 def test_a_malformed_record_is_damaged(change: dict[str, Any]) -> None:
     with pytest.raises(Damaged):
         RunRecord.from_json({**FULL.to_json(), **change})
+
+
+def test_a_record_names_all_that_it_is_made_of() -> None:
+    contents = (b"x", b"1", b"2", b"lock", b"diff", b"out", b"")
+    assert set(FULL.blobs()) == set(map(Digest.of, contents))
+    assert list(BARE.blobs()) == []
 
 
 @pytest.mark.parametrize("document", [None, [], "run", {"run": 1, "status": "finished"}])
