@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-import yaml
-
 from samovar.errors import UserError
 
 if TYPE_CHECKING:
@@ -92,5 +90,7 @@ def to_conda(packages: Iterable[LockedPackage], *, python_minor: str, project: s
         "channels": ["conda-forge"],
         "dependencies": [f"python={python_minor}", "pip", {"pip": pinned}],
     }
+    import yaml
+
     text: str = yaml.safe_dump(document, sort_keys=False, width=1000)
     return text

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -132,6 +134,39 @@ def _probe(path: Path, _changed_ns: int) -> Interpreter:
         ) from error
 
 
+def _own_base(path: Path) -> Interpreter | None:
+    """Describe the interpreter that runs samovar itself, which need not be started to be asked."""
+    if path != _own_path():
+        return None
+    version = ".".join(map(str, sys.version_info[:3]))
+    scheme = sysconfig.get_preferred_scheme("prefix")
+    prefixes = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
+    return Interpreter(
+        path=path,
+        version=version,
+        markers={
+            "implementation_name": sys.implementation.name,
+            "implementation_version": version,
+            "os_name": os.name,
+            "platform_machine": platform.machine(),
+            "platform_python_implementation": platform.python_implementation(),
+            "platform_release": platform.release(),
+            "platform_system": platform.system(),
+            "platform_version": platform.version(),
+            "python_full_version": platform.python_version(),
+            "python_version": ".".join(platform.python_version_tuple()[:2]),
+            "sys_platform": sys.platform,
+        },
+        purelib=Path(sysconfig.get_path("purelib", scheme, prefixes)),
+        base=path,
+        libc=" ".join(platform.libc_ver()).strip(),
+    )
+
+
+def _own_path() -> Path:
+    return Path(getattr(sys, "_base_executable", None) or sys.executable)
+
+
 def find_interpreter(minor: str) -> Interpreter:
     """Find a CPython of a minor version on this machine.
 
@@ -155,7 +190,7 @@ def find_interpreter(minor: str) -> Interpreter:
             continue
         seen.add(real)
         try:
-            found = probe(candidate)
+            found = _own_base(candidate) or probe(candidate)
         except Unavailable:
             continue
         if found.minor == minor and found.markers["implementation_name"] == "cpython":
@@ -172,7 +207,7 @@ def find_interpreter(minor: str) -> Interpreter:
 
 def _candidates(minor: str) -> Iterator[Path]:
     if minor == ".".join(map(str, sys.version_info[:2])):
-        yield Path(getattr(sys, "_base_executable", None) or sys.executable)
+        yield _own_path()
     for folder in os.get_exec_path():
         # A shim of pyenv answers for the versions that are switched on, and fails for the rest.
         if Path(folder).name != "shims":

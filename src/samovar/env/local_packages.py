@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from packaging.utils import canonicalize_name
 
@@ -134,6 +133,8 @@ def wheels_of_folders(document: Mapping[str, Any]) -> tuple[LocalWheel, ...]:
     for package in document["packages"]:
         wheels = [one for one in package.get("wheels", ()) if "file:" in one.get("url", "")]
         for one in wheels:
+            from urllib.request import url2pathname  # brings HTTP along; few need it
+
             path = Path(url2pathname(urlsplit(one["url"]).path))
             found.append(_taken(path, Digest(f"sha256:{one['hashes']['sha256']}")))
         if "file:" in package.get("sdist", {}).get("url", "") and not package.get("wheels"):

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -243,6 +242,8 @@ def _of_this_machine(line: str, where: str, collected: _Collected) -> bool:
     match = _FILE_URL.match(line)
     if match is None:
         return False
+    from urllib.request import url2pathname  # brings HTTP along; few need it
+
     path = Path(url2pathname(urlsplit(match["url"]).path))
     marker = match["marker"] or ""
     if path.exists():
