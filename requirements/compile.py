@@ -17,8 +17,10 @@ TABLES = {
     "requirements/mlflow.txt": ("mlflow",),
     "requirements/deploy.txt": ("ansible-core", "kubernetes-validate"),
     "requirements/dvc.txt": ("dvc",),
-    "requirements/clients.txt": ("tritonclient[http]", "schemathesis"),
+    "requirements/clients.txt": ("tritonclient[http,grpc]", "schemathesis"),
     "requirements/ray.txt": (PROJECT, "--extra", "ray"),
+    # What a model's server imports beside its environment, for `serve --grpc-port`.
+    "src/samovar/runtime/grpc/requirements.txt": ("grpcio", "protobuf"),
     # What goes along with `samovar deploy`.
     "src/samovar/deploy/samovar-requirements.txt": (PROJECT,),
     "src/samovar/deploy/uwsgi-requirements.txt": ("pyuwsgi",),

@@ -121,6 +121,8 @@ class Service:
         As its ready line says.
     log : Path
         Its stderr.
+    grpc : str or None
+        Where it answers over gRPC.
     client : httpx.Client
         Keeps connections to it.
     """
@@ -130,6 +132,7 @@ class Service:
     url: str
     workers: int
     log: Path
+    grpc: str | None = None
 
     @property
     def port(self) -> int:
@@ -178,6 +181,7 @@ def serving(runtime: Path, bundle: Path, **options: Any) -> Iterator[Service]:
                 url=ready["url"],
                 workers=ready["workers"],
                 log=log,
+                grpc=ready.get("grpc"),
             )
         finally:
             process.kill()

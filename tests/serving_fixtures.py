@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,6 +45,31 @@ def passengers_bundle(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -
         name="passengers",
     )
     record_into(runtime, bundle, PASSENGERS)
+    return bundle
+
+
+@pytest.fixture(scope="session")
+def slow_bundle(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a bundle whose model sleeps; it is found in a module beside it."""
+    folder = tmp_path_factory.mktemp("slow")
+    source = (
+        "import time\n\n\nclass Slow:\n"
+        "    def predict(self, rows):\n"
+        "        time.sleep(0.3)\n"
+        "        return rows[:, 0] * 2.0\n"
+    )
+    (folder / "slow_model.py").write_text(source, encoding="utf-8")
+    sys.path.insert(0, str(folder))
+    try:
+        model = import_module("slow_model").Slow()
+        bundle = make_bundle(folder / "bundle", model, files={"slow_model.py": source})
+    finally:
+        sys.path.remove(str(folder))
+        sys.modules.pop("slow_model", None)
+    document = json.loads((bundle / "samovar.json").read_text())
+    document["model"]["trusted"] = ["slow_model.Slow"]
+    (bundle / "samovar.json").write_text(json.dumps(document))
+    record_into(runtime, bundle, [[1.0], [2.0]])
     return bundle
 
 

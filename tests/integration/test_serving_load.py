@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from runtime_tree import command, make_bundle, record_into, serving
+from runtime_tree import command, serving
 
 if TYPE_CHECKING:
     from runtime_tree import Service
@@ -38,33 +38,6 @@ class SlowModel:
     def predict(self, rows: Any) -> Any:
         time.sleep(self.seconds)
         return rows[:, 0] * 2.0
-
-
-@pytest.fixture(scope="session")
-def slow_bundle(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a bundle whose model sleeps; it is found in a module beside it."""
-    folder = tmp_path_factory.mktemp("slow")
-    source = (
-        "import time\n\n\nclass Slow:\n"
-        "    def predict(self, rows):\n"
-        "        time.sleep(0.3)\n"
-        "        return rows[:, 0] * 2.0\n"
-    )
-    (folder / "slow_model.py").write_text(source, encoding="utf-8")
-    sys.path.insert(0, str(folder))
-    try:
-        from importlib import import_module
-
-        model = import_module("slow_model").Slow()
-        bundle = make_bundle(folder / "bundle", model, files={"slow_model.py": source})
-    finally:
-        sys.path.remove(str(folder))
-        sys.modules.pop("slow_model", None)
-    document = json.loads((bundle / "samovar.json").read_text())
-    document["model"]["trusted"] = ["slow_model.Slow"]
-    (bundle / "samovar.json").write_text(json.dumps(document))
-    record_into(runtime, bundle, [[1.0], [2.0]])
-    return bundle
 
 
 def ask(service: Service, body: Any = None) -> httpx.Response:

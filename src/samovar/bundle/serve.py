@@ -15,7 +15,9 @@ from samovar.bundle.opened import Bundle, unpack_bundle
 from samovar.bundle.verify import check_model, replay_level
 from samovar.core import bundle as layout
 from samovar.env.lock import Lock
-from samovar.errors import InvalidProject
+from samovar.env.runtime_folder import grpc_folder
+from samovar.errors import InvalidProject, UserError
+from samovar.store.home import is_offline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +53,8 @@ class ServeOptions:
         Listen on this socket instead of host and port.
     access_log : bool
         Write a JSON line for each request on stderr.
+    grpc_port : int, optional
+        Answer over gRPC on this port too; 0 takes a free one.
     native_numerics : bool
         Do not pin the arithmetic (docs/decisions/0003-receipt.md).
     """
@@ -64,6 +68,7 @@ class ServeOptions:
     as_json: bool = False
     unix_socket: str | None = None
     access_log: bool = False
+    grpc_port: int | None = None
     native_numerics: bool = False
 
 
@@ -112,6 +117,11 @@ def prepare_server(
             "or serve without --app.",
             code="no_app",
         )
+    if options.app and options.grpc_port is not None:
+        raise UserError(
+            "An application of the project's own has no gRPC.",
+            hint="Leave out --app or --grpc-port.",
+        )
     workspace = home.new_workspace()
     try:
         unpacked = unpack_bundle(store, bundle, workspace / "bundle")
@@ -126,6 +136,11 @@ def prepare_server(
             progress=progress,
         )
         job = _job(bundle, unpacked, workspace, name, prepared.wanted, options)
+        if options.grpc_port is not None:
+            packages = grpc_folder(
+                home.runtime, prepared.interpreter, offline=is_offline(), progress=progress
+            )
+            job["grpc"] = {"port": options.grpc_port, "packages": str(packages)}
         arguments = command(prepared.interpreter.path, prepared.runtime, write_job(workspace, job))
     except BaseException:
         shutil.rmtree(workspace, ignore_errors=True)

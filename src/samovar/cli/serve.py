@@ -53,6 +53,11 @@ def _workers(_ctx: click.Context, _option: click.Parameter, value: str) -> int |
     show_default=True,
     help="Requests that may wait; further ones get 503.",
 )
+@click.option(
+    "--grpc-port",
+    type=click.IntRange(0, 65535),
+    help="Answer over gRPC there too; 0 takes a free one.",
+)
 @click.option("--access-log", is_flag=True, help="Write one JSON line for each request on stderr.")
 @click.option(
     "--numerics",
@@ -89,6 +94,7 @@ def _serve_options(options: dict[str, Any], *, as_json: bool) -> ServeOptions:
         max_body_bytes=options["max_body"],
         max_queue=options["max_queue"],
         access_log=options["access_log"],
+        grpc_port=options["grpc_port"],
         native_numerics=options["numerics"] == "native",
         as_json=as_json,
     )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _SOURCE: Final = Path(samovar.__file__).parent
 _COPIED: Final = ("core", "runtime")
 _REQUIREMENTS: Final = _SOURCE / "runtime" / "requirements.txt"
+_GRPC_REQUIREMENTS: Final = _SOURCE / "runtime" / "grpc" / "requirements.txt"
 _READY: Final = ".ready"
 
 
@@ -51,18 +52,43 @@ def runtime_folder(
     Unavailable
         Where a dependency cannot be had.
     """
+
+    def fill(folder: Path) -> None:
+        progress("Preparing the runtime")
+        copy_code(folder)
+        _install(folder, interpreter, _REQUIREMENTS, offline=offline)
+
+    return _kept(home / f"{_code_digest()}-{_kind(interpreter)}", fill)
+
+
+def grpc_folder(home: Path, interpreter: Interpreter, *, offline: bool, progress: Progress) -> Path:
+    """Give the folder that gRPC is imported from, made where it is not there yet.
+
+    The parameters and errors are those of :func:`runtime_folder`.
+    """
+
+    def fill(folder: Path) -> None:
+        progress("Preparing gRPC")
+        _install(folder, interpreter, _GRPC_REQUIREMENTS, offline=offline)
+
+    digest = Digest.of(_GRPC_REQUIREMENTS.read_bytes()).short
+    return _kept(home / f"grpc-{digest}-{_kind(interpreter)}", fill)
+
+
+def _kind(interpreter: Interpreter) -> str:
+    """Name the interpreters that can share binary wheels."""
     machine = f"{interpreter.markers['sys_platform']}-{interpreter.markers['platform_machine']}"
     libc = (interpreter.libc.partition(" ")[0] or "system").lower()
-    key = f"{_code_digest()}-{interpreter.minor}-{machine}-{libc}"
-    folder = home / key
+    return f"{interpreter.minor}-{machine}-{libc}"
+
+
+def _kept(folder: Path, fill: Callable[[Path], None]) -> Path:
     if (folder / _READY).exists():
         return folder
-    with FileLock(home / f"{key}.lock"):
+    with FileLock(f"{folder}.lock"):
         if not (folder / _READY).exists():
-            progress("Preparing the runtime")
             shutil.rmtree(folder, ignore_errors=True)
-            copy_code(folder)
-            _install(folder, interpreter, offline=offline)
+            fill(folder)
             (folder / _READY).touch()
     return folder
 
@@ -101,10 +127,10 @@ def _code_digest() -> str:
     return Digest.of("\n".join(parts).encode()).short
 
 
-def _install(folder: Path, interpreter: Interpreter, *, offline: bool) -> None:
+def _install(folder: Path, interpreter: Interpreter, requirements: Path, *, offline: bool) -> None:
     run_uv(
         ["pip", "install", "-q", "--no-config", "--no-deps", "--require-hashes",
          "--only-binary", ":all:", "--python", str(interpreter.path), "--target", str(folder),
-         "-r", str(_REQUIREMENTS)],
+         "-r", str(requirements)],
         offline=offline,
     )  # fmt: skip

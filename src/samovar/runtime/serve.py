@@ -13,7 +13,7 @@ from samovar.errors import EnvironmentMismatch, Interrupted, SamovarError, Unava
 from samovar.runtime import endings
 from samovar.runtime.limits import Limits
 from samovar.runtime.packages import find_mismatches
-from samovar.runtime.sockets import address_of, listen, listen_unix
+from samovar.runtime.sockets import address_of, listen, listen_unix, reserve
 
 if TYPE_CHECKING:
     import socket
@@ -33,7 +33,8 @@ def serve(job: Job) -> int:
     job : Job
         Its options: ``name``, ``digest``, ``host``, ``port``, ``unix_socket``, ``workers`` (None
         chooses), ``max_body_bytes``, ``max_queue``, ``access_log``, ``app`` (``module:object``),
-        ``ready`` (``json`` or ``text``), ``cleanup`` (folders to delete at the end).
+        ``ready`` (``json`` or ``text``), ``cleanup`` (folders to delete at the end), ``grpc``
+        (None, or ``port`` and ``packages``, the folder that gRPC is imported from).
     """
     as_json = job.options.get("ready") == "json"
     owner = os.getpid()
@@ -70,7 +71,7 @@ class Announcement:
     as_json: bool
     stdout: TextIO
 
-    def make(self, url: str, workers: int) -> None:
+    def make(self, url: str, workers: int, grpc_address: str | None = None) -> None:
         """Print it."""
         name, digest = str(self.job.options.get("name", "")), self.job.options.get("digest", "")
         if self.as_json:
@@ -81,11 +82,14 @@ class Announcement:
                 "workers": workers,
                 "pid": os.getpid(),
             }
+            if grpc_address is not None:
+                document["grpc"] = grpc_address
             self.stdout.write(json.dumps(document) + "\n")
             self.stdout.flush()
             return
         processes = "1 process" if workers == 1 else f"{workers} processes"
         page = "" if url.startswith("unix:") else f" Try it at {url}/docs."
+        page += "" if grpc_address is None else f" gRPC is at {grpc_address}."
         sys.stderr.write(f"Serving {name} at {url} with {processes}.{page} Ctrl-C stops it.\n")
         sys.stderr.flush()
 
@@ -113,12 +117,13 @@ def _serve(job: Job, announcement: Announcement) -> int:
     return _serve_model(job, announcement.make)
 
 
-def _serve_model(job: Job, announce: Callable[[str, int], None]) -> int:
+def _serve_model(job: Job, announce: Callable[[str, int, str | None], None]) -> int:
     from samovar.runtime.loaded import Loaded
 
     # A taken port is told before the model is loaded.
     count = job.options.get("workers")
     sockets = bind(job, 1 if count is None else _checked(count))
+    grpc_address, _held = _reserve_grpc(job)
     loaded = Loaded.open(job)
     costs = loaded.measure()
     if count is None:
@@ -131,15 +136,32 @@ def _serve_model(job: Job, announce: Callable[[str, int], None]) -> int:
     return run(
         sockets,
         count,
-        _factory(job, loaded, limits, count, needs_thread=costs.needs_thread),
+        _factory(job, loaded, limits, count, grpc_address, needs_thread=costs.needs_thread),
         limits=limits,
         host=str(job.options.get("host", "127.0.0.1")),
-        announce=announce,
+        announce=lambda url, workers: announce(url, workers, grpc_address),
     )
 
 
+def _reserve_grpc(job: Job) -> tuple[str | None, socket.socket | None]:
+    """Take the port for gRPC, where it is asked for, and let its packages be found."""
+    wanted = job.options.get("grpc")
+    if wanted is None:
+        return None, None
+    sys.path.append(str(wanted["packages"]))
+    host = str(job.options.get("host", "127.0.0.1"))
+    port, held = reserve(host, int(wanted["port"]))
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}", held
+
+
 def _factory(
-    job: Job, loaded: Any, limits: Limits, count: int, *, needs_thread: bool
+    job: Job,
+    loaded: Any,
+    limits: Limits,
+    count: int,
+    grpc_address: str | None,
+    *,
+    needs_thread: bool,
 ) -> Callable[[int], MakeServer]:
     from samovar.runtime.metrics import SharedCounts
     from samovar.runtime.service import ModelService
@@ -160,6 +182,7 @@ def _factory(
                 counts.of_worker(number),
                 executor=executor,
                 access_log=bool(job.options.get("access_log")),
+                grpc_address=grpc_address,
             )
             return service.server
 

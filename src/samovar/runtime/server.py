@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from samovar.errors import InvalidInput, SamovarError, ScriptFailed, Unavailable
 from samovar.runtime.http.connection import Connection
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 _MAX_HEADS = 512
 _SWEEP_S = 0.5
+
+
+class Drainable(Protocol):
+    """Another server of the same worker, which ends with it."""
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Take nothing more, answer what is in flight, then call back."""
 
 
 class Server:
@@ -60,6 +67,7 @@ class Server:
         self.connections: set[Connection] = set()
         self.is_draining = False
         self.on_close: Callable[[], None] | None = None
+        self.beside: Drainable | None = None
         self._on_empty: Callable[[], None] | None = None
         self._sweeper: Any = loop.call_later(_SWEEP_S, self._sweep)
 
@@ -79,8 +87,7 @@ class Server:
     def forget(self, connection: Connection) -> None:
         """Let go of a lost connection."""
         self.connections.discard(connection)
-        if self._on_empty is not None and not self.connections:
-            self._on_empty()
+        self._end_if_empty()
 
     def remember(self, head_bytes: bytes, head: Head) -> None:
         """Keep what httptools made of a head, for the next one with the same bytes."""
@@ -125,8 +132,17 @@ class Server:
             if connection.is_idle:
                 connection.close()
         self.loop.call_later(self.limits.drain_s, self.abort)
-        if not self.connections:
-            on_empty()
+        if self.beside is not None:
+            self.beside.drain(self._beside_is_drained)
+        self._end_if_empty()
+
+    def _beside_is_drained(self) -> None:
+        self.beside = None
+        self._end_if_empty()
+
+    def _end_if_empty(self) -> None:
+        if self._on_empty is not None and not self.connections and self.beside is None:
+            self._on_empty()
 
     def close(self) -> None:
         """Let go of what was started with the server, when its loop has stopped."""

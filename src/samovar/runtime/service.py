@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
 
+    from samovar.runtime.grpc.front import GrpcFront
     from samovar.runtime.http.exchange import Exchange
     from samovar.runtime.limits import Limits
     from samovar.runtime.loaded import Loaded
@@ -51,6 +52,8 @@ class ModelService:
         A thread for dear models.
     access_log : bool
         Write a JSON line for each reply.
+    grpc_address : str, optional
+        Answer over gRPC there too, ``127.0.0.1:8001``.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class ModelService:
         *,
         executor: Executor | None,
         access_log: bool,
+        grpc_address: str | None = None,
     ) -> None:
         self._loaded = loaded
         self._metrics = metrics
@@ -84,6 +88,22 @@ class ModelService:
         self._pages = Pages(loaded)
         table, endpoints = self._table()
         self.server = Server(loop, Routes(table, endpoints), limits, metrics, access_log=access_log)
+        if grpc_address is not None:
+            self.server.beside = self._grpc_front(loop, limits, grpc_address)
+
+    def _grpc_front(self, loop: Any, limits: Limits, address: str) -> GrpcFront:
+        from samovar.runtime.grpc.front import GrpcFront
+
+        front = GrpcFront(
+            loop,
+            self._loaded,
+            limits,
+            self._metrics,
+            submit=self._batcher.submit,
+            is_ready=lambda: self.is_ready,
+        )
+        front.start(address)
+        return front
 
     @property
     def is_ready(self) -> bool:

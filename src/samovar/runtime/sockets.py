@@ -42,6 +42,38 @@ def listen(host: str, port: int, workers: int) -> list[socket.socket]:
     return sockets
 
 
+def reserve(host: str, port: int) -> tuple[int, socket.socket]:
+    """Hold a port that workers will share (SO_REUSEPORT) without listening on it.
+
+    Returns
+    -------
+    int
+        The port; a free one for 0.
+    socket
+        Holds it until it is closed; on Windows, which has no such sharing, it holds nothing.
+
+    Raises
+    ------
+    Unavailable
+        Where the port is taken or the address is not of this machine.
+    """
+    family = _family(host, port)
+    try:
+        # Alone first: a sharing socket would quietly join another server's.
+        with socket.socket(family, socket.SOCK_STREAM) as alone:
+            if os.name == "posix":
+                alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            alone.bind((host, port))
+            port = alone.getsockname()[1]
+    except OSError as error:
+        raise _taken(host, port, error) from error
+    held = socket.socket(family, socket.SOCK_STREAM)
+    if hasattr(socket, "SO_REUSEPORT"):
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind((host, port))
+    return port, held
+
+
 def listen_unix(path: str) -> list[socket.socket]:
     """Bind a Unix socket; a stale one at the path is replaced."""
     if not hasattr(socket, "AF_UNIX"):

@@ -90,12 +90,14 @@ def binary_of(answer: Answer) -> bytes:
     if answer.datatype != "BYTES":
         array = np.ascontiguousarray(answer.values)
         return bytes(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-    parts = []
-    for value in answer.values.ravel().tolist():
-        scalar = json_scalar(value)
-        text = (scalar if isinstance(scalar, str) else str(scalar)).encode()
-        parts.append(struct.pack("<I", len(text)) + text)
-    return b"".join(parts)
+    texts = [text.encode() for text in texts_of(answer)]
+    return b"".join(struct.pack("<I", len(text)) + text for text in texts)
+
+
+def texts_of(answer: Answer) -> list[str]:
+    """Give the elements of an output that is no numbers as texts."""
+    scalars = [json_scalar(value) for value in answer.values.ravel().tolist()]
+    return [scalar if isinstance(scalar, str) else str(scalar) for scalar in scalars]
 
 
 def _describe(tensor: Any) -> tuple[str, tuple[int, ...], str]:

@@ -1,0 +1,1 @@
+"""The Open Inference Protocol over gRPC, an extra beside the HTTP server."""
