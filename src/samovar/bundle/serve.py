@@ -57,6 +57,8 @@ class ServeOptions:
         Answer over gRPC on this port too; 0 takes a free one.
     native_numerics : bool
         Do not pin the arithmetic (docs/decisions/0003-receipt.md).
+    door : int, optional
+        Descriptor of a second listening socket (docs/decisions/0013-agent.md).
     """
 
     host: str = "127.0.0.1"
@@ -70,6 +72,7 @@ class ServeOptions:
     access_log: bool = False
     grpc_port: int | None = None
     native_numerics: bool = False
+    door: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +207,7 @@ def _job(
         "max_body_bytes": options.max_body_bytes,
         "max_queue": options.max_queue,
         "access_log": options.access_log,
+        "door": options.door,
         "ready": "json" if options.as_json else "text",
         "cleanup": [str(workspace)],
     }

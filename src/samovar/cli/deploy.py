@@ -10,6 +10,7 @@ import click
 
 from samovar.bundle.service import verify_service
 from samovar.cli import exit_codes
+from samovar.cli.deploy_agent import command as agent_command
 from samovar.cli.sizes import read_size
 from samovar.cli.targets import open_target
 from samovar.deploy.folder import service_of, write_bundle, write_files
@@ -141,6 +142,9 @@ def kubernetes_command(screen: Screen, **options: Any) -> int:
 
     job = _Job(screen, options)
     return job.done(write_files(kubernetes.write(job.plan), job.folder))
+
+
+command.add_command(agent_command, "agent")
 
 
 class _Job:

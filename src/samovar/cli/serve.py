@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MAX_WORKERS = 1024
 
 
-def _workers(_ctx: click.Context, _option: click.Parameter, value: str) -> int | None:
+def read_workers(_ctx: click.Context, _option: click.Parameter, value: str) -> int | None:
     """Read a number of processes; None is ``auto``."""
     if value == "auto":
         return None
@@ -42,7 +42,7 @@ def _workers(_ctx: click.Context, _option: click.Parameter, value: str) -> int |
     help="0 takes a free one.",
 )
 @click.option("--unix-socket", metavar="PATH", help="Listen on this socket instead.")
-@click.option("--workers", callback=_workers, default="auto", show_default=True)
+@click.option("--workers", callback=read_workers, default="auto", show_default=True)
 @click.option("--app", is_flag=True, help="Serve the project's own WSGI or ASGI application.")
 @click.option("--python", type=click.Path(path_type=Path), help="Use this interpreter as it is.")
 @click.option("--max-body", callback=read_size, default="16MiB", show_default=True)
@@ -65,6 +65,12 @@ def _workers(_ctx: click.Context, _option: click.Parameter, value: str) -> int |
     default="pinned",
     show_default=True,
     help="Arithmetic as in the receipt, or whatever is fastest here.",
+)
+@click.option(
+    "--door",
+    type=click.IntRange(3),
+    metavar="FD",
+    help="An inherited listening socket; SIGUSR2 opens it, SIGUSR1 leaves it to another process.",
 )
 @click.pass_obj
 def command(screen: Screen, /, target: str | None, **options: Any) -> int:
@@ -96,5 +102,6 @@ def _serve_options(options: dict[str, Any], *, as_json: bool) -> ServeOptions:
         access_log=options["access_log"],
         grpc_port=options["grpc_port"],
         native_numerics=options["numerics"] == "native",
+        door=options["door"],
         as_json=as_json,
     )

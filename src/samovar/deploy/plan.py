@@ -54,8 +54,19 @@ class Service:
     @property
     def label(self) -> str:
         """The name as a DNS label (RFC 1123), for orchestrators."""
-        label = re.sub(r"[^a-z0-9]+", "-", self.name).strip("-")[:_MAX_LABEL].rstrip("-")
-        return label if label[:1].isalpha() else f"m-{label}"[:_MAX_LABEL]
+        return label_of(self.name)
+
+
+def label_of(name: str) -> str:
+    """Make a DNS label of a bundle's name.
+
+    Examples
+    --------
+    >>> label_of("team/titanic"), label_of("7b")
+    ('team-titanic', 'm-7b')
+    """
+    label = re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:_MAX_LABEL].rstrip("-")
+    return label if label[:1].isalpha() else f"m-{label}"[:_MAX_LABEL]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,8 +60,7 @@ def serve_application(job: Job, announce: Callable[[str, int], None]) -> int:
 
         return make
 
-    host = str(job.options.get("host", "127.0.0.1"))
-    return run(sockets, count, for_worker, limits=limits, host=host, announce=announce)
+    return run(sockets, count, for_worker, limits=limits, job=job, announce=announce)
 
 
 def make_app_server(

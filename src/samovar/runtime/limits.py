@@ -33,6 +33,8 @@ class Limits:
         Seconds that a refused request is read on, so that the client sees why.
     drain_s : float
         Seconds that what is in flight has after SIGTERM.
+    farewell_s : float
+        Seconds that a retiring server still answers on connections that it holds idle.
     """
 
     max_body_bytes: int = 16 * 1024 * 1024
@@ -47,3 +49,4 @@ class Limits:
     write_s: float = 30.0
     linger_s: float = 2.0
     drain_s: float = 30.0
+    farewell_s: float = 5.0

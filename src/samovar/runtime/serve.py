@@ -13,7 +13,7 @@ from samovar.errors import EnvironmentMismatch, Interrupted, SamovarError, Unava
 from samovar.runtime import endings
 from samovar.runtime.limits import Limits
 from samovar.runtime.packages import find_mismatches
-from samovar.runtime.sockets import address_of, listen, listen_unix, reserve
+from samovar.runtime.sockets import address_of, inherited, listen, listen_unix, reserve
 
 if TYPE_CHECKING:
     import socket
@@ -33,8 +33,9 @@ def serve(job: Job) -> int:
     job : Job
         Its options: ``name``, ``digest``, ``host``, ``port``, ``unix_socket``, ``workers`` (None
         chooses), ``max_body_bytes``, ``max_queue``, ``access_log``, ``app`` (``module:object``),
-        ``ready`` (``json`` or ``text``), ``cleanup`` (folders to delete at the end), ``grpc``
-        (None, or ``port`` and ``packages``, the folder that gRPC is imported from).
+        ``door`` (descriptor of a second listening socket), ``ready`` (``json`` or ``text``),
+        ``cleanup`` (folders to delete at the end), ``grpc`` (None, or ``port`` and ``packages``,
+        the folder that gRPC is imported from).
     """
     as_json = job.options.get("ready") == "json"
     owner = os.getpid()
@@ -138,7 +139,7 @@ def _serve_model(job: Job, announce: Callable[[str, int, str | None], None]) -> 
         count,
         _factory(job, loaded, limits, count, grpc_address, needs_thread=costs.needs_thread),
         limits=limits,
-        host=str(job.options.get("host", "127.0.0.1")),
+        job=job,
         announce=lambda url, workers: announce(url, workers, grpc_address),
     )
 
@@ -197,18 +198,20 @@ def run(
     factory: Callable[[int], MakeServer],
     *,
     limits: Limits,
-    host: str,
+    job: Job,
     announce: Callable[[str, int], None],
 ) -> int:
     """Run one worker in this process, or several below it."""
-    url = address_of(sockets[0], host)
+    url = address_of(sockets[0], str(job.options.get("host", "127.0.0.1")))
+    door = inherited(job.options.get("door"))
     if count == 1:
         from samovar.runtime.worker import run_worker
 
-        return run_worker(sockets[0], factory(0), on_ready=lambda: announce(url, 1))
+        return run_worker(sockets[0], factory(0), on_ready=lambda: announce(url, 1), door=door)
     from samovar.runtime.workers import Workers
 
-    return Workers(sockets, count, factory, limits.drain_s).run(lambda: announce(url, count))
+    drain_s = limits.drain_s + limits.farewell_s
+    return Workers(sockets, count, factory, drain_s, door).run(lambda: announce(url, count))
 
 
 def bind(job: Job, workers: int) -> list[socket.socket]:

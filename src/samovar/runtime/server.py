@@ -124,17 +124,29 @@ class Server:
         if self.access_log:
             self._log(exchange, size_bytes)
 
-    def drain(self, on_empty: Callable[[], None]) -> None:
-        """Take no more requests; call back when the last connection is gone."""
+    def drain(self, on_empty: Callable[[], None], *, idle_s: float = 0.0) -> None:
+        """Take no more requests; call back when the last connection is gone.
+
+        Parameters
+        ----------
+        on_empty : callable
+            Called once nobody is connected.
+        idle_s : float
+            Seconds that an idle connection has for one more request, whose answer tells the client
+            that it is the last. A connection closed at once might meet a request on its way.
+        """
         self.is_draining = True
         self._on_empty = on_empty
-        for connection in list(self.connections):
-            if connection.is_idle:
-                connection.close()
-        self.loop.call_later(self.limits.drain_s, self.abort)
+        self.loop.call_later(idle_s, self._close_idle)
+        self.loop.call_later(idle_s + self.limits.drain_s, self.abort)
         if self.beside is not None:
             self.beside.drain(self._beside_is_drained)
         self._end_if_empty()
+
+    def _close_idle(self) -> None:
+        for connection in list(self.connections):
+            if connection.is_idle:
+                connection.close()
 
     def _beside_is_drained(self) -> None:
         self.beside = None

@@ -97,6 +97,30 @@ def listen_unix(path: str) -> list[socket.socket]:
     return [bound]
 
 
+def inherited(descriptor: int | None) -> socket.socket | None:
+    """Take a bound socket that whoever started this process left open for it.
+
+    Raises
+    ------
+    Unavailable
+        Where the descriptor is no socket.
+    """
+    if descriptor is None:
+        return None
+    try:
+        door = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise Unavailable(
+            f"Descriptor {descriptor} is no socket.",
+            why=os.strerror(error.errno or 0),
+            hint="--door takes one that this process inherits.",
+            code="no_socket",
+        ) from error
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only form
+    door.setblocking(False)  # noqa: FBT003 - its only form
+    return door
+
+
 def address_of(bound: socket.socket, host: str) -> str:
     """Give the URL under which a socket is reached from this machine."""
     if bound.family not in {socket.AF_INET, socket.AF_INET6}:

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.runtime.endings import DONE, INTERRUPTED
+from samovar.runtime.sockets import BACKLOG
 
 if TYPE_CHECKING:
     import socket
@@ -29,11 +30,14 @@ def run_worker(
     *,
     on_ready: Callable[[], None],
     parent: int | None = None,
+    door: socket.socket | None = None,
+    is_open: bool = False,
 ) -> int:
     """Answer on a socket until told to stop; gives the exit code.
 
     SIGTERM, or one SIGINT: no new connections, what is in flight is answered. A second SIGINT ends
-    it at once.
+    it at once. SIGUSR2: connections are taken at the door too. SIGUSR1: another process has taken
+    the door over; as SIGTERM, but every open connection has one more answer.
 
     Parameters
     ----------
@@ -46,6 +50,10 @@ def run_worker(
     parent : int, optional
         Read end of a pipe that closes when the parent is gone; such a worker leaves SIGINT to its
         parent.
+    door : socket, optional
+        A second socket, bound and perhaps shared: it is listened on once it is opened.
+    is_open : bool
+        Whether connections are taken at the door from the beginning.
     """
     loop = _new_loop()
     asyncio.set_event_loop(loop)
@@ -53,11 +61,14 @@ def run_worker(
     # What the model brought stays for good; looking at it again would only cost time.
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLD)
-    stopping = Stopping(loop, parent)
+    stopping = Stopping(loop, parent, door)
     try:
         server = make_server(loop)
-        listener = loop.run_until_complete(loop.create_server(server.connect, sock=bound))
+        entering = loop.create_server(server.connect, sock=bound, backlog=BACKLOG)
+        listener = loop.run_until_complete(entering)
         stopping.attach(server, listener)
+        if is_open:
+            stopping.open()
         loop.call_soon(on_ready)
         loop.run_forever()
         server.close()
@@ -75,16 +86,24 @@ class Stopping:
         Of the worker.
     parent : int, optional
         See :func:`run_worker`.
+    door : socket, optional
+        See :func:`run_worker`.
     """
 
-    def __init__(self, loop: Any, parent: int | None) -> None:
+    def __init__(self, loop: Any, parent: int | None, door: socket.socket | None = None) -> None:
         self._loop = loop
+        self._door = door
         self._interrupts = 0
         self._is_begun = False
         self._server: Server | None = None
         self._listener: Any = None
+        self._is_retiring = False
+        self._opening: Any = None
         self.code = DONE
         self._handle(signal.SIGTERM, self._begin)
+        if door is not None:
+            self._handle(signal.SIGUSR1, self._retire)
+            self._handle(signal.SIGUSR2, self.open)
         if parent is None:
             self._handle(signal.SIGINT, self._interrupt)
         else:
@@ -94,6 +113,18 @@ class Stopping:
     def attach(self, server: Server, listener: Any) -> None:
         """Say what is to be stopped."""
         self._server, self._listener = server, listener
+
+    def open(self) -> None:
+        """Take connections at the door too."""
+        if self._opening is None and self._door is not None and self._server is not None:
+            entering = self._loop.create_server(
+                self._server.connect, sock=self._door, backlog=BACKLOG
+            )
+            self._opening = self._loop.create_task(entering)
+
+    def _retire(self) -> None:
+        self._is_retiring = True
+        self._begin()
 
     def _handle(self, number: int, action: Callable[[], None]) -> None:
         if sys.platform == "win32":
@@ -124,10 +155,13 @@ class Stopping:
     def _close(self) -> None:
         if self._listener is not None:
             self._listener.close()
+        if self._opening is not None and self._opening.done():
+            self._opening.result().close()
         if self._server is None:
             self._loop.stop()
         else:
-            self._server.drain(self._loop.stop)
+            idle_s = self._server.limits.farewell_s if self._is_retiring else 0.0
+            self._server.drain(self._loop.stop, idle_s=idle_s)
 
 
 def _new_loop() -> Any:

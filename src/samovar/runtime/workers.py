@@ -40,6 +40,8 @@ class Workers:
         Given a worker's number, gives what makes its state on its loop.
     drain_s : float
         Seconds that workers have to answer what is in flight.
+    door : socket, optional
+        A second listening socket, for all workers (see ``run_worker``).
     """
 
     def __init__(
@@ -48,11 +50,14 @@ class Workers:
         count: int,
         make_server: Callable[[int], MakeServer],
         drain_s: float,
+        door: socket.socket | None = None,
     ) -> None:
         self._sockets = sockets
         self._count = count
         self._make_server = make_server
         self._drain_s = drain_s
+        self._door = door
+        self._is_open = False
         self._pids: dict[int, int] = {}
         self._deaths: list[float] = []
         self._interrupts = 0
@@ -90,6 +95,9 @@ class Workers:
         signal.signal(signal.SIGTERM, lambda *_: self._stop())
         signal.signal(signal.SIGINT, lambda *_: self._interrupt())
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        if self._door is not None:
+            signal.signal(signal.SIGUSR1, lambda *_: self._stop(signal.SIGUSR1))
+            signal.signal(signal.SIGUSR2, lambda *_: self._open())
 
     def _start(self, number: int) -> None:
         sys.stdout.flush()
@@ -121,6 +129,8 @@ class Workers:
             self._make_server(number),
             on_ready=lambda: _tell(ready),
             parent=self._alive_read,
+            door=self._door,
+            is_open=self._is_open,
         )
 
     def _await_ready(self, on_ready: Callable[[], None]) -> None:
@@ -185,14 +195,23 @@ class Workers:
         self._interrupts += 1
         self._stop()
 
-    def _stop(self) -> None:
+    def _open(self) -> None:
+        self._is_open = True
+        self._tell_workers(signal.SIGUSR2)
+
+    def _stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         self._is_stopping = True
         # Together with the workers' own copies this closes the port.
         for bound in self._sockets:
             bound.close()
+        if self._door is not None:
+            self._door.close()
+        self._tell_workers(how)
+
+    def _tell_workers(self, what: signal.Signals) -> None:
         for pid in self._pids:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+                os.kill(pid, what)
 
     def _kill(self) -> None:
         for pid in list(self._pids):
