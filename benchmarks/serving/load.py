@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+PREDICTION = '"prediction": ?([-0-9.e]+)'
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 _REQUEST = """
 wrk.method = "POST"
@@ -16,7 +17,7 @@ wrk.headers["Content-Type"] = "application/json"
 _CHECK = """
 local wrong = 0
 function response(status, headers, body)
-  if status ~= 200 or tonumber(body:match('"prediction": ?([-0-9.e]+)')) ~= {answer} then
+  if status ~= 200 or tonumber(body:match('{pattern}')) ~= {answer} then
     wrong = wrong + 1
     wrk.thread:set("wrong", wrong)
   end
@@ -61,13 +62,18 @@ class Wrk:
         Of the request.
     answer : float
         That every server must give.
+    pattern : str
+        Lua's, whose capture in the reply is the answer.
     """
 
-    def __init__(self, folder: Path, body: str, answer: float) -> None:
+    def __init__(
+        self, folder: Path, body: str, answer: float, *, pattern: str = PREDICTION
+    ) -> None:
+        request = _REQUEST.format(body=body.replace('"', '\\"'))
         self._plain = folder / "request.lua"
-        self._plain.write_text(_REQUEST.format(body=body))
+        self._plain.write_text(request)
         self._checking = folder / "check.lua"
-        self._checking.write_text(_REQUEST.format(body=body) + _CHECK.format(answer=repr(answer)))
+        self._checking.write_text(request + _CHECK.format(answer=repr(answer), pattern=pattern))
 
     def measure(self, url: str, connections: int, seconds: float) -> Load:
         """Measure without looking at bodies; a status other than 200 is an error."""

@@ -93,7 +93,7 @@ def running(command: list[str], variables: dict[str, str], log: Path) -> Iterato
 def await_answer(url: str, body: bytes, started: float) -> float:
     """Wait for the first 200 and give the seconds since the start."""
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    while time.perf_counter() - started < 60:
+    while time.perf_counter() - started < 120:
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
                 json.load(answer)
