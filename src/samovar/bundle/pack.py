@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from samovar.bundle.child import Mismatched, child_variables, numeric_level, run_child
@@ -15,6 +15,7 @@ from samovar.bundle.packed_before import find_packed, inputs_digest, remember_pa
 from samovar.core import bundle as layout
 from samovar.core.bundle import BundleDocument, BundleFile, BundleModel
 from samovar.core.canonical import canonical_json
+from samovar.core.origin import Training
 from samovar.core.receipt import Receipt
 from samovar.core.signature import Signature
 from samovar.errors import EnvironmentMismatch, InvalidModel, InvalidProject
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from samovar.core.origin import Origin
     from samovar.core.reference import Reference
     from samovar.env.lock import Lock
     from samovar.project.config import ModelSection, Project
@@ -66,6 +68,7 @@ def pack_project(
     *,
     wheels: Path | None,
     names: tuple[Reference, ...],
+    origin: Origin | None = None,
     progress: Progress,
 ) -> Packed:
     """Make a bundle of a project and its lock, and name it.
@@ -82,6 +85,8 @@ def pack_project(
         Folder of the local packages' wheels that the lock names.
     names : tuple of Reference
         What the bundle is to be called in the store.
+    origin : Origin, optional
+        What made the model, where that is known.
     progress : callable
         Is told what is going on.
 
@@ -102,7 +107,12 @@ def pack_project(
     selection = select_code(project)
     examples = find_examples(project)
     inputs = inputs_digest(
-        project, lock.data, examples, files=_sources(project, selection), wheels=wheels
+        project,
+        lock.data,
+        examples,
+        files=_sources(project, selection),
+        wheels=wheels,
+        origin=origin,
     )
     known = find_packed(home, store, inputs)
     if known is not None:
@@ -110,7 +120,7 @@ def pack_project(
             store.set_name(name, known.descriptor)
         return Packed(bundle=known, audit=report, left_out=selection.left_out, reused=True)
     with home.workspace() as workspace:
-        staged = _stage(project, selection, report, lock, wheels, workspace / "staged")
+        staged = _stage(project, selection, report, lock, wheels, workspace / "staged", origin)
         recorded = _record(home, staged, lock, examples, workspace, progress)
         _finish(staged, recorded)
         progress("Storing the bundle")
@@ -196,6 +206,7 @@ def _stage(
     lock: Lock,
     wheels: Path | None,
     folder: Path,
+    origin: Origin | None,
 ) -> Path:
     """Copy what goes into the bundle into a folder that looks like one unpacked."""
     model = model_section(project)
@@ -224,6 +235,7 @@ def _stage(
         app=project.service.app,
         message=project.service.message,
         files=tuple(sorted(files, key=lambda file: file.path)),
+        origin=origin,
     )
     (folder / layout.DOCUMENT).write_bytes(canonical_json(document.to_json()))
     return folder
@@ -274,10 +286,13 @@ def _finish(staged: Path, recorded: dict[str, Any]) -> None:
     """Write the signature and the receipt beside the rest, in their canonical form."""
     receipt = Receipt.from_json(recorded["receipt"])
     signature = Signature.from_json(recorded["signature"])
-    document = json.loads((staged / layout.DOCUMENT).read_bytes())
-    document["signature"] = signature.to_json()
-    document["model"]["library"] = recorded["model"]["library"]
-    (staged / layout.DOCUMENT).write_bytes(
-        canonical_json(BundleDocument.from_json(document).to_json())
+    document = BundleDocument.from_json(json.loads((staged / layout.DOCUMENT).read_bytes()))
+    document = replace(
+        document,
+        signature=signature,
+        model=replace(document.model, library=str(recorded["model"]["library"])),
     )
+    if isinstance(document.origin, Training):
+        receipt = replace(receipt, trained_on=document.origin.trained_on())
+    (staged / layout.DOCUMENT).write_bytes(canonical_json(document.to_json()))
     (staged / layout.RECEIPT).write_bytes(canonical_json(receipt.to_json()))

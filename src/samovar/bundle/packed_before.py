@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from samovar.core.origin import Origin
     from samovar.project.config import Project
     from samovar.project.examples import Examples
     from samovar.store.home import Home
@@ -37,6 +38,7 @@ def inputs_digest(
     *,
     files: Mapping[str, Path],
     wheels: Path | None,
+    origin: Origin | None,
 ) -> Digest:
     """Give the digest of all that a bundle depends on, samovar's own version included."""
     listed = {path: str(digest_file(file)) + _mode(file) for path, file in files.items()}
@@ -52,6 +54,7 @@ def inputs_digest(
                 "lock": str(Digest.of(lock)),
                 "examples": [examples.columns, examples.rows],
                 "files": listed,
+                "origin": None if origin is None else origin.to_json(),
             }
         )
     )

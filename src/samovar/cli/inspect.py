@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -10,13 +10,22 @@ from samovar.cli import exit_codes
 from samovar.cli.opening import familiar
 from samovar.cli.sizes import human_size
 from samovar.cli.targets import open_target
+from samovar.core.origin import IMPORT, RUN
+from samovar.core.run import flatten
 from samovar.env.lock import Lock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
     from samovar.bundle.opened import Bundle
     from samovar.cli.render import Screen
+
+_MOST: Final = 12
+_LIBRARIES: Final = (
+    "scikit-learn", "xgboost", "lightgbm", "catboost", "torch", "tensorflow", "numpy", "pandas",
+)  # fmt: skip
 
 
 @click.command()
@@ -47,6 +56,7 @@ def describe(name: str, bundle: Bundle) -> dict[str, Any]:
             "batching": receipt.batching,
             "policy": receipt.policy.to_json(),
             "numerics": receipt.numerics,
+            "trained_on": None if receipt.trained_on is None else receipt.trained_on.to_json(),
         },
         "engines": [
             {
@@ -57,6 +67,7 @@ def describe(name: str, bundle: Bundle) -> dict[str, Any]:
             },
             *(engine.to_json() for engine in receipt.engines),
         ],
+        "origin": None if document.origin is None else document.origin.to_json(),
         "service": {"app": document.app, "message": document.message},
         "packages": [
             {"name": package.name, "version": package.version}
@@ -76,27 +87,75 @@ def describe(name: str, bundle: Bundle) -> dict[str, Any]:
 
 def _people(console: Console, document: dict[str, Any]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
-    model, receipt = document["model"], document["receipt"]
-    inputs = document["signature"]["inputs"]
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    rows = {
-        "Bundle": f"{document['name']} {document['version']}",
+    origin = document["origin"]
+    made = {} if origin is None or origin["kind"] != RUN else _training(origin)
+    for label, value in {**_head(document), **made, **_body(document)}.items():
+        table.add_row(label, Text(value))
+    console.print(table)
+
+
+def _head(document: dict[str, Any]) -> dict[str, str]:
+    model, origin = document["model"], document["origin"]
+    came = f", from {origin['tool']}" if origin is not None and origin["kind"] == IMPORT else ""
+    return {
+        "Bundle": f"{document['name']} {document['version']}, {human_size(document['size_bytes'])}",
         "Digest": document["digest"],
-        "Size": human_size(document["size_bytes"]),
-        "Python": document["python"],
-        "Model": f"{model['path']} ({model['format']}, {model['library'] or 'no library known'})",
-        "Takes": ", ".join(f"{column['name']} {column['dtype']}" for column in inputs),
-        "Gives": ", ".join(
-            f"{output['name']} {output['datatype']}" for output in document["signature"]["outputs"]
-        ),
+        "Model": f"{model['path']} ({model['format']}, {model['library'] or 'no library known'}, "
+        f"Python {document['python']}{came})",
+    }
+
+
+def _body(document: dict[str, Any]) -> dict[str, str]:
+    signature, receipt = document["signature"], document["receipt"]
+    return {
+        "Takes": ", ".join(f"{one['name']} {one['dtype']}" for one in signature["inputs"]),
+        "Gives": ", ".join(f"{one['name']} {one['datatype']}" for one in signature["outputs"]),
         "Receipt": f"{receipt['rows']} rows by {receipt['method']}, batching {receipt['batching']}",
-        "Packages": str(len(document["packages"])),
-        "Files": ", ".join(file["path"] for file in document["files"]),
+        "Holds": ", ".join(file["path"] for file in document["files"])
+        + f"; {len(document['packages'])} packages",
         "Application": document["service"]["app"] or "none",
     }
-    for label, value in rows.items():
-        table.add_row(label, value)
-    console.print(table)
+
+
+def _training(origin: dict[str, Any]) -> dict[str, str]:
+    """Tell in a few lines how the model was made."""
+    git, machine = origin["git"], origin["machine"]
+    at = ""
+    if git is not None:
+        at = f", at commit {git['commit'][:12]}{' with changes' if git['dirty'] else ''}"
+    data = (
+        f"{one['path']} ({human_size(one['size_bytes'])}, {one['digest'][:19]})"
+        for one in origin["data"]
+    )
+    params = (f"{name} {value}" for name, value in flatten(origin["params"]).items())
+    libraries = (f"{name} {origin['packages'][name]}" for name in _known(origin["packages"]))
+    metrics = (
+        f"{name} {value}" + (f" ± {noise:.3g}" if (noise := origin["noise"].get(name)) else "")
+        for name, value in origin["metrics"].items()
+    )
+    repeated = {True: ", repeatable", False: ", NOT repeatable", None: ""}[origin["repeatable"]]
+    return {
+        "Trained": f"by {origin['command']!r} in {origin['seconds']:.1f} s, "
+        f"{origin['started'][:19]}Z, run {origin['name']} ({origin['run'][:19]}){at}",
+        "On": _listed(data) or "no recorded data",
+        "With": _listed((f"Python {origin['python']}", *libraries, *params))
+        + f"; on {machine.get('cpu', 'an unknown processor')}, "
+        f"{machine.get('threads', '?')} threads, numerics {origin['numerics']}",
+        "Result": (_listed(metrics) or "no metrics") + repeated,
+    }
+
+
+def _known(packages: dict[str, str]) -> list[str]:
+    """Give the libraries that decide what a model is, as far as the training had them."""
+    return [name for name in _LIBRARIES if name in packages]
+
+
+def _listed(parts: Iterable[str]) -> str:
+    listed = list(parts)
+    more = f" and {len(listed) - _MOST} more" if len(listed) > _MOST else ""
+    return ", ".join(listed[:_MOST]) + more

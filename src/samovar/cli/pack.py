@@ -11,37 +11,89 @@ from samovar.bundle.resolve import pack_folder
 from samovar.cli import exit_codes
 from samovar.cli.opening import familiar, new_name
 from samovar.cli.sizes import human_size
+from samovar.core.origin import Training
+from samovar.errors import NotFound
+from samovar.record.from_mlflow import pack_mlflow
+from samovar.record.packing import Choice, pack_run
+from samovar.record.runs import find_or_pull_run
 from samovar.store.home import Home
 from samovar.store.layout import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from samovar.bundle.pack import Packed
     from samovar.cli.render import Screen
+    from samovar.record.runs import Run
 
 
 @click.command()
-@click.argument(
-    "folder",
-    metavar="[DIR]",
-    required=False,
-    default=".",
-    type=click.Path(path_type=Path, file_okay=False),
-)
+@click.argument("source", metavar="[DIR | RUN]", required=False)
 @click.option("--tag", metavar="NAME:TAG", help="What to call it; by default the project's name.")
+@click.option("--model", metavar="PATH", help="Which output of the run is the model.")
+@click.option(
+    "--examples",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Example rows, where the run or the MLflow model brings none.",
+)
+@click.option(
+    "--from-mlflow",
+    "mlflow",
+    metavar="MODEL",
+    help="Take over a model of MLflow: models:/NAME/VERSION, runs:/RUN/PATH, or its folder.",
+)
 @click.pass_obj
-def command(screen: Screen, folder: Path, tag: str | None) -> int:
-    """Make one bundle of model, code, lock and receipt; lock first where there is no lock."""
+def command(
+    screen: Screen,
+    source: str | None,
+    tag: str | None,
+    model: str | None,
+    examples: Path | None,
+    mlflow: str | None,
+) -> int:
+    """Make one bundle of model, code, lock and receipt: of a project, or of what a run wrote.
+
+    It locks first where there is no lock. A bundle of a run says on which data and with what its
+    model was trained.
+    """
     name = None if tag is None else new_name(tag)
+    folder = Path(source or ".")
+    is_project = mlflow is None and (source is None or folder.is_dir())
+    if is_project and (model is not None or examples is not None):
+        raise click.UsageError("--model and --examples are for runs; a project has samovar.toml.")
+    if mlflow is not None and (source is not None or model is not None):
+        raise click.UsageError("--from-mlflow takes neither a folder or run nor --model.")
     home = Home.locate()
+    store = Store(home.store)
     with screen.progress("Packing") as progress:
-        reference, packed = pack_folder(
-            home, Store(home.store), folder, tag=name, progress=progress
-        )
+        if is_project:
+            reference, packed = pack_folder(home, store, folder, tag=name, progress=progress)
+        elif mlflow is not None:
+            reference, packed = pack_mlflow(
+                home, store, mlflow, tag=name, examples=examples, progress=progress
+            )
+        else:
+            run = _run(store, str(source), progress)
+            choice = Choice(model=model, examples=examples)
+            reference, packed = pack_run(
+                home, store, run, tag=name, choice=choice, progress=progress
+            )
     document = describe(familiar(str(reference)), packed)
     screen.result(document, lambda console: _people(console, document, packed))
     return exit_codes.DONE
+
+
+def _run(store: Store, text: str, progress: Callable[[str], None]) -> Run:
+    try:
+        return find_or_pull_run(store, text, progress)
+    except NotFound as missing:
+        if missing.code != "no_run":
+            raise
+        raise NotFound(
+            f"{text!r} is neither a folder nor a run.", hint=missing.hint, code="not_found"
+        ) from None
 
 
 def describe(name: str, packed: Packed) -> dict[str, Any]:
@@ -61,6 +113,7 @@ def describe(name: str, packed: Packed) -> dict[str, Any]:
         "audit": {"ok": packed.audit.ok, "globals": list(packed.audit.globals)},
         "left_out": [{"path": path, "why": why} for path, why in packed.left_out],
         "reused": packed.reused,
+        "origin": None if bundle.document.origin is None else bundle.document.origin.to_json(),
     }
 
 
@@ -75,6 +128,8 @@ def _people(console: Console, document: dict[str, Any], packed: Packed) -> None:
         f"  receipt of {receipt['rows']} rows by {receipt['method']}; "
         f"batching is {receipt['batching']}"
     )
+    if isinstance(packed.bundle.document.origin, Training):
+        console.print(f"  made by the run {packed.bundle.document.origin.name}", markup=False)
     for path, why in packed.left_out:
         console.print(f"  left out: {path} ({why})")
     console.print(f"Next: samovar verify {document['name']}")

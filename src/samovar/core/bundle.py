@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from samovar.core.digest import Digest
+from samovar.core.origin import Origin, read_origin
 from samovar.core.signature import Signature
 from samovar.errors import Damaged
 
@@ -84,7 +85,7 @@ class BundleModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleDocument:
-    """The whole of ``samovar.json``."""
+    """The whole of ``samovar.json``; ``origin`` is None where nobody said what made the model."""
 
     name: str
     version: str
@@ -94,10 +95,11 @@ class BundleDocument:
     app: str | None
     message: str
     files: tuple[BundleFile, ...]
+    origin: Origin | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give the stored form."""
-        return {
+        document: dict[str, Any] = {
             "samovar": VERSION,
             "name": self.name,
             "version": self.version,
@@ -107,6 +109,9 @@ class BundleDocument:
             "service": {"app": self.app, "message": self.message},
             "files": [file.to_json() for file in self.files],
         }
+        if self.origin is not None:
+            document["origin"] = self.origin.to_json()
+        return document
 
     @classmethod
     def from_json(cls, document: Any) -> BundleDocument:
@@ -147,6 +152,7 @@ class BundleDocument:
                     )
                     for file in document["files"]
                 ),
+                origin=read_origin(document["origin"]) if "origin" in document else None,
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise Damaged("The bundle's samovar.json lacks a field.") from error

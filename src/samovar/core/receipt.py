@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from samovar.errors import Damaged
+from samovar.core.digest import Digest
+from samovar.errors import Damaged, InvalidReference
 
 VERSION: Final = 1
 BATCHING: Final = ("identical", "equivalent", "refused")
@@ -136,6 +137,36 @@ class ProvenEngine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedOn:
+    """The recorded run that wrote the model, and the data that it read.
+
+    Parameters
+    ----------
+    run : Digest
+        Of the run.
+    data : tuple of pair of str and Digest
+        Paths in the project, and the digests of the files.
+    """
+
+    run: Digest
+    data: tuple[tuple[str, Digest], ...]
+
+    @classmethod
+    def from_json(cls, document: Any) -> TrainedOn:
+        """Read it from a stored document."""
+        try:
+            data = ((str(one["path"]), Digest.parse(one["digest"])) for one in document["data"])
+            return cls(run=Digest.parse(document["run"]), data=tuple(data))
+        except (KeyError, TypeError, AttributeError, InvalidReference) as error:
+            raise Damaged("The receipt does not say properly what it was trained on.") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the stored form."""
+        data = [{"path": path, "digest": str(digest)} for path, digest in self.data]
+        return {"run": str(self.run), "data": data}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """Reference inputs and what the model answered.
 
@@ -159,6 +190,8 @@ class Receipt:
         products then give a row the same bits in whatever company. 1 calls it with the rows alone.
     engines : tuple of ProvenEngine
         Beside the model itself.
+    trained_on : TrainedOn, optional
+        Where the model is the output of a recorded run.
     """
 
     method: str
@@ -169,6 +202,7 @@ class Receipt:
     numerics: str
     rows_multiple: int = 1
     engines: tuple[ProvenEngine, ...] = ()
+    trained_on: TrainedOn | None = None
 
     @classmethod
     def from_json(cls, document: Any) -> Receipt:
@@ -196,11 +230,14 @@ class Receipt:
             numerics=str(document.get("numerics", "native")),
             rows_multiple=max(1, int(document.get("rows_multiple", 1))),
             engines=tuple(map(ProvenEngine.from_json, document.get("engines", ()))),
+            trained_on=(
+                TrainedOn.from_json(document["trained_on"]) if "trained_on" in document else None
+            ),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Give the stored form."""
-        document = {
+        document: dict[str, Any] = {
             "receipt": VERSION,
             "method": self.method,
             "rows": list(self.rows),
@@ -213,4 +250,6 @@ class Receipt:
             document["rows_multiple"] = self.rows_multiple
         if self.engines:
             document["engines"] = [engine.to_json() for engine in self.engines]
+        if self.trained_on is not None:
+            document["trained_on"] = self.trained_on.to_json()
         return document

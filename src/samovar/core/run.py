@@ -162,6 +162,9 @@ class RunRecord:
         On the fixed evaluation set.
     outputs : tuple of RunFile
         Other files that the command wrote.
+    kept : tuple of RunFile
+        What the command did not read and a bundle of its output needs: what ``samovar.toml`` says
+        of the model, example rows, the service's code. It is no factor.
     stdout, stderr : Digest or None
         What the command printed.
     started : str
@@ -198,6 +201,7 @@ class RunRecord:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     predictions: RunFile | None = None
     outputs: tuple[RunFile, ...] = ()
+    kept: tuple[RunFile, ...] = ()
     stdout: Digest | None = None
     stderr: Digest | None = None
     started: str = ""
@@ -233,7 +237,7 @@ class RunRecord:
     def blobs(self) -> Iterator[Digest]:
         """Give the digest of every blob that the record names."""
         made = () if self.predictions is None else (self.predictions,)
-        for file in (*self.code, *self.data, *self.outputs, *made):
+        for file in (*self.code, *self.data, *self.outputs, *self.kept, *made):
             yield from file.chunks or (file.digest,)
         diff = None if self.git is None else self.git.diff
         others = (self.lock, self.stdout, self.stderr, diff)
@@ -247,7 +251,7 @@ class RunRecord:
         return document
 
 
-_FILES: Final = {"code", "data", "outputs"}
+_FILES: Final = {"code", "data", "outputs", "kept"}
 _DIGESTS: Final = {"lock", "stdout", "stderr"}
 _PATHS: Final = {"params_path", "metrics_path", "predictions_path"}
 _MAPPINGS: Final = {"packages", "params", "env", "machine", "metrics", "noise"}

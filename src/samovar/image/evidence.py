@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from samovar import __version__
 from samovar.core import media_types
@@ -20,6 +21,7 @@ from samovar.core.canonical import canonical_json
 from samovar.core.descriptor import Descriptor
 from samovar.core.digest import Digest
 from samovar.core.manifest import Manifest
+from samovar.core.origin import Training
 from samovar.image.config import created_time
 from samovar.image.sbom import components, cyclonedx
 from samovar.store.atomic import write_file
@@ -78,6 +80,7 @@ def provenance(
         _material(f"samovar:base/{base.name}", base.digest),
         _material("samovar:lock/pylock.toml", Digest.of(bundle.lock)),
     ]
+    materials += _trained_on(bundle)
     for wheel in (*wheels.chosen, *runtime.chosen):
         uri = f"pkg:pypi/{wheel.package.name}@{wheel.package.version}?file_name={wheel.file.name}"
         materials.append({"uri": uri, "digest": {"sha256": wheel.file.sha256}})
@@ -111,6 +114,15 @@ def provenance(
             },
         },
     }
+
+
+def _trained_on(bundle: Bundle) -> list[dict[str, Any]]:
+    """Name the run that wrote the model, and the data that it read."""
+    origin = bundle.document.origin
+    if not isinstance(origin, Training):
+        return []
+    data = [_material(f"samovar:data/{quote(file.path)}", file.digest) for file in origin.data]
+    return [_material(f"samovar:run/{quote(origin.name)}", origin.run), *data]
 
 
 def _material(uri: str, digest: Digest) -> dict[str, Any]:

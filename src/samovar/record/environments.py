@@ -38,7 +38,7 @@ def environment_of(home: Home, store: Store, lock: Lock, minor: str, *, progress
             home.envs,
             lock,
             base,
-            wheels=_wheels(store, lock, workspace),
+            wheels=wheels_folder(store, lock, workspace),
             offline=is_offline(),
             progress=progress,
         )
@@ -139,7 +139,14 @@ def wheels_in(lock: Lock) -> list[tuple[str, str]]:
     ]
 
 
-def _wheels(store: Store, lock: Lock, workspace: Path) -> Path | None:
+def wheels_folder(store: Store, lock: Lock, workspace: Path) -> Path | None:
+    """Write the wheels that travel with a lock into a folder; None where there are none.
+
+    Raises
+    ------
+    InvalidRequirements
+        Where one is not kept any more.
+    """
     from samovar.core.digest import Digest
 
     local = wheels_in(lock)

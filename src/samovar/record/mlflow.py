@@ -53,14 +53,15 @@ def log_run(
     shown = address.rpartition("@")[2]
     try:
         with httpx.Client(
-            base_url=address.rstrip("/") + "/", timeout=_TIMEOUT_S, headers=_headers()
+            base_url=address.rstrip("/") + "/", timeout=_TIMEOUT_S, headers=credentials()
         ) as client:
             return _Server(client, store).log(run)
     except (httpx.HTTPError, KeyError, ValueError) as error:
         return [f"not logged to MLflow at {shown}: {_line(error)}"]
 
 
-def _headers() -> dict[str, str]:
+def credentials() -> dict[str, str]:
+    """Give the header that a server with tokens asks for."""
     token = os.environ.get("MLFLOW_TRACKING_TOKEN")
     return {} if not token else {"Authorization": f"Bearer {token}"}
 

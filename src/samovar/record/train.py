@@ -19,6 +19,7 @@ from samovar.errors import Refused, ScriptFailed
 from samovar.record.chunks import store_file
 from samovar.record.environments import environment_of, packages_of, wheels_in
 from samovar.record.inputs import Inputs, gather, git_state, train_section
+from samovar.record.keeping import keep_for_bundle
 from samovar.record.runs import Run, new_name, store_run
 from samovar.record.seeds import find_suspects
 from samovar.record.spec import Spec
@@ -236,6 +237,7 @@ def _finished_record(
         *_changed_data(work, first),
     ]
     repeatable, noise, reasons = _repeatability(store, work, finished)
+    kept, left_out = keep_for_bundle(store, work.project)
     predictions = None
     if spec.predictions_path is not None:
         path = first.folder / spec.predictions_path
@@ -246,9 +248,10 @@ def _finished_record(
         metrics=first.metrics.values,
         predictions=predictions,
         outputs=tuple(store_file(store, first.folder / path, path) for path in spec.outputs),
+        kept=kept,
         repeatable=repeatable,
         noise=noise,
-        warnings=(*warnings, *reasons),
+        warnings=(*warnings, *reasons, *left_out),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from dataclasses import replace
 
 import pytest
 
@@ -13,8 +14,10 @@ from samovar.core.bundle import BundleDocument, BundleModel
 from samovar.core.descriptor import Descriptor
 from samovar.core.digest import Digest
 from samovar.core.manifest import Index, Manifest
+from samovar.core.origin import Training
 from samovar.core.receipt import Policy, Receipt
 from samovar.core.reference import Reference
+from samovar.core.run import RunFile, RunRecord
 from samovar.core.signature import Signature
 from samovar.core.stored_gzip import stored_gzip
 from samovar.core.tar import TarMember
@@ -25,7 +28,7 @@ from samovar.image.build import Options, build_image
 from samovar.image.built_before import find_built, inputs_of, remember_built
 from samovar.image.config import describe_image, image_config
 from samovar.image.docker_archive import docker_name, load_answer, write_docker_archive
-from samovar.image.evidence import SBOM_TYPE, STATEMENT_TYPE, attach_evidence
+from samovar.image.evidence import SBOM_TYPE, STATEMENT_TYPE, attach_evidence, provenance
 from samovar.image.layer import store_layer
 from samovar.image.made import Built, Layer
 from samovar.image.manifest import bundle_layers, start_layer, store_image, store_index
@@ -277,14 +280,30 @@ def test_evidence_refers_to_the_image_and_names_what_it_was_made_of(store, home,
     found = [store.read_document(one) for one in referrers(store, image.descriptor)]
     assert {one.artifact_type for one in found} == {SBOM_TYPE, STATEMENT_TYPE}
     assert {one.subject.digest for one in found} == {image.descriptor.digest}
-    (provenance,) = (one for one in found if one.artifact_type == STATEMENT_TYPE)
-    statement = json.loads(store.read_blob(provenance.layers[0]))
+    (found_statement,) = (one for one in found if one.artifact_type == STATEMENT_TYPE)
+    statement = json.loads(store.read_blob(found_statement.layers[0]))
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert statement["subject"][0]["digest"]["sha256"] == image.descriptor.digest.hex
     definition = statement["predicate"]["buildDefinition"]
     digests = [one["digest"]["sha256"] for one in definition["resolvedDependencies"]]
     assert {bundle.digest.hex, base.digest.hex, Digest.of(bundle.lock).hex} <= set(digests)
     assert definition["externalParameters"]["platform"] == "linux/amd64"
+
+
+def test_provenance_names_the_run_that_made_the_model_and_its_data(store, bundle, base):
+    data = RunFile(path="data/my train.csv", digest=Digest.of(b"data"), size_bytes=4)
+    record = RunRecord(
+        project="t", command="python t.py", python="3.11.1", lock=None, packages={}, code=(),
+        data=(data,),
+    )  # fmt: skip
+    origin = Training.of(record, run=Digest.of(b"run"), name="first")
+    trained = replace(bundle, document=replace(bundle.document, origin=origin))
+    image = make_image(store, bundle, base)
+    statement = provenance(trained, base, wheels(), wheels(), image, "linux/amd64")
+    materials = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    named = {one["uri"]: one["digest"]["sha256"] for one in materials}
+    assert named["samovar:run/first"] == Digest.of(b"run").hex
+    assert named["samovar:data/data/my%20train.csv"] == data.digest.hex
 
 
 def test_a_direct_reference_points_into_the_image():
