@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, str]] = {
     "reproduce": "Make a recorded run again from its record alone.",
     "diff": "Name every factor that differs between two runs or bundles.",
     "why": "Find which change moved the result.",
+    "check": "Fail where the project does not meet a recorded run, and say why.",
     "lock": "Lock the environment for every platform, with hashes.",
     "venv": "Rebuild the locked environment here.",
     "pack": "Make one content-addressed bundle of model, code, lock and receipt.",

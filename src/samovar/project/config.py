@@ -85,6 +85,14 @@ class TrainSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSection:
+    """``[check]``: the recorded run that the project must still meet, and by which metric alone."""
+
+    run: str
+    metric: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A folder with ``samovar.toml``.
 
@@ -92,7 +100,7 @@ class Project:
     ----------
     folder : Path
         Absolute.
-    project, model, examples, service, environment, train
+    project, model, examples, service, environment, train, check
         Its sections; None where an optional one is absent.
     """
 
@@ -103,6 +111,7 @@ class Project:
     service: ServiceSection = field(default_factory=ServiceSection)
     environment: EnvironmentSection = field(default_factory=EnvironmentSection)
     train: TrainSection | None = None
+    check: CheckSection | None = None
 
 
 _SECTIONS: Final[dict[str, type]] = {
@@ -112,6 +121,7 @@ _SECTIONS: Final[dict[str, type]] = {
     "service": ServiceSection,
     "environment": EnvironmentSection,
     "train": TrainSection,
+    "check": CheckSection,
 }
 _PATHS: Final = frozenset({
     "model.path", "examples.path", "service.code", "train.code", "train.data", "train.params",

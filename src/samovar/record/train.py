@@ -6,33 +6,25 @@ import statistics
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from samovar.bundle.child import numeric_level
-from samovar.bundle.locking import lock_of
 from samovar.compare.runs import compare_metrics, compare_predictions
 from samovar.compare.verdict import DIFFERENT
-from samovar.core.digest import Digest
-from samovar.core.numerics import NATIVE, pinned_variables
-from samovar.core.run import FAILED, FINISHED, RunRecord
-from samovar.env.blas import blas_facts
-from samovar.env.machine import machine_facts
+from samovar.core.run import FAILED, FINISHED
 from samovar.errors import Refused, ScriptFailed
 from samovar.record.chunks import store_file
-from samovar.record.environments import environment_of, packages_of, wheels_in
-from samovar.record.inputs import Inputs, gather, git_state, train_section
+from samovar.record.inputs import train_section
 from samovar.record.keeping import keep_for_bundle
+from samovar.record.preparing import Work, inputs_record, prepare
 from samovar.record.runs import Run, new_name, store_run
 from samovar.record.seeds import find_suspects
-from samovar.record.spec import Spec
 from samovar.record.unrecorded import describe_access, unrecorded_access
-from samovar.record.workspace import Done, FailedExecution, copy_back, numeric_variables, run_spec
+from samovar.record.workspace import Done, FailedExecution, copy_back, run_spec
 from samovar.store.digests import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from samovar.bundle.locking import Locked
-    from samovar.env.venv import Venv
+    from samovar.core.run import RunRecord
     from samovar.project.config import Project
     from samovar.record.execute import Execution
     from samovar.store.home import Home
@@ -62,6 +54,8 @@ class TrainOptions:
         The command is ended after so many seconds.
     show : bool
         Pass the command's output on.
+    copy_back : bool
+        Put what the command wrote into the project too.
     """
 
     settings: Mapping[str, Any]
@@ -71,18 +65,7 @@ class TrainOptions:
     strict: bool = False
     timeout_s: float | None = None
     show: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """What every repetition shares."""
-
-    project: Project
-    inputs: Inputs
-    locked: Locked
-    spec: Spec
-    venv: Venv
-    options: TrainOptions
+    copy_back: bool = True
 
 
 def train(
@@ -122,65 +105,39 @@ def train(
     train_section(project)
     name = options.name or new_name(store, project.project.name)
     with home.workspace() as workspace:
-        (workspace / "lock").mkdir()
-        locked = lock_of(home, project, workspace=workspace / "lock", progress=progress)
-        progress("Storing code and data")
-        inputs = gather(store, project, options.settings)
-        extra = _store_wheels(store, locked)
-        venv = environment_of(home, store, locked.lock, project.project.python, progress=progress)
-        work = _Work(
-            project=project,
-            inputs=inputs,
-            locked=locked,
-            spec=_spec(project, inputs, locked, venv, strict=options.strict_numerics),
-            venv=venv,
-            options=options,
+        work = prepare(
+            home,
+            store,
+            project,
+            options.settings,
+            strict_numerics=options.strict_numerics,
+            workspace=workspace,
+            progress=progress,
         )
         started = clock()
         try:
-            finished = _repeat(store, work, workspace, progress)
+            finished = _repeat(store, work, options, workspace, progress)
         except FailedExecution as error:
             record = _record(store, work, started, error.execution)
             missed = describe_access(error.watched, work.spec, project.folder, workspace / "run-1")
             failed = replace(record, status=FAILED, warnings=tuple(missed))
-            store_run(store, name, failed, extra=extra)
+            store_run(store, name, failed, extra=work.wheels)
             raise _with_hint(error, missed) from error
         record = _finished_record(store, work, started, finished)
         if options.strict:
             _refuse_unrecorded(unrecorded_access(finished[0], work.spec, project.folder))
-        run = store_run(store, name, record, extra=extra)
-        copy_back(finished[0], work.spec, project.folder)
+        run = store_run(store, name, record, extra=work.wheels)
+        if options.copy_back:
+            copy_back(finished[0], work.spec, project.folder)
     return run
 
 
-def _spec(project: Project, inputs: Inputs, locked: Locked, venv: Venv, *, strict: bool) -> Spec:
-    section = train_section(project)
-    level = numeric_level() if strict else NATIVE
-    env = dict(inputs.env)
-    # A pinned level overrides the caller's own variables, so they are no part of the record.
-    env.update({name: None for name in pinned_variables(level) if name in env})
-    return Spec(
-        command=section.command,
-        python=venv.interpreter.version,
-        lock=locked.lock,
-        code={file.path: file for file in inputs.code},
-        data={file.path: file for file in inputs.data},
-        params=inputs.params,
-        params_path=section.params,
-        params_env=section.params_env,
-        metrics_path=section.metrics,
-        predictions_path=section.predictions,
-        outputs=section.outputs,
-        env=env,
-        threads=None,
-        numerics=level,
-    )
-
-
-def _repeat(store: Store, work: _Work, workspace: Path, progress: Progress) -> list[Done]:
+def _repeat(
+    store: Store, work: Work, options: TrainOptions, workspace: Path, progress: Progress
+) -> list[Done]:
     finished = []
-    for number in range(1, work.options.repeat + 1):
-        of = f" ({number} of {work.options.repeat})" if work.options.repeat > 1 else ""
+    for number in range(1, options.repeat + 1):
+        of = f" ({number} of {options.repeat})" if options.repeat > 1 else ""
         progress(f"Running {work.spec.command}{of}")
         finished.append(
             run_spec(
@@ -188,37 +145,17 @@ def _repeat(store: Store, work: _Work, workspace: Path, progress: Progress) -> l
                 work.spec,
                 work.venv,
                 workspace / f"run-{number}",
-                timeout_s=work.options.timeout_s,
-                show=work.options.show and number == 1,
+                timeout_s=options.timeout_s,
+                show=options.show and number == 1,
             )
         )
     return finished
 
 
-def _record(store: Store, work: _Work, started: str, execution: Execution) -> RunRecord:
-    """Record what went in, and how the command ended."""
-    spec = work.spec
-    facts = machine_facts()
-    facts["blas"] = blas_facts(work.venv.interpreter, numeric_variables(spec, work.venv))
-    if spec.numerics != NATIVE:
-        facts["threads"] = 1
-    return RunRecord(
-        project=work.project.project.name,
-        command=spec.command,
-        python=spec.python,
-        lock=store.put_bytes(spec.lock.data),
-        packages=packages_of(spec.lock, work.venv.interpreter),
-        code=work.inputs.code,
-        data=work.inputs.data,
-        params=spec.params,
-        params_path=spec.params_path,
-        params_env=spec.params_env,
-        metrics_path=spec.metrics_path,
-        predictions_path=spec.predictions_path,
-        env=spec.env,
-        machine=facts,
-        numerics=spec.numerics,
-        git=git_state(store, work.project.folder),
+def _record(store: Store, work: Work, started: str, execution: Execution) -> RunRecord:
+    """Add to what went in how the command ended."""
+    return replace(
+        inputs_record(store, work),
         stdout=store.put_bytes(execution.stdout),
         stderr=store.put_bytes(execution.stderr),
         started=started,
@@ -227,9 +164,7 @@ def _record(store: Store, work: _Work, started: str, execution: Execution) -> Ru
     )
 
 
-def _finished_record(
-    store: Store, work: _Work, started: str, finished: Sequence[Done]
-) -> RunRecord:
+def _finished_record(store: Store, work: Work, started: str, finished: Sequence[Done]) -> RunRecord:
     first, spec = finished[0], work.spec
     warnings = [
         *first.metrics.warnings,
@@ -255,7 +190,7 @@ def _finished_record(
     )
 
 
-def _changed_data(work: _Work, done: Done) -> list[str]:
+def _changed_data(work: Work, done: Done) -> list[str]:
     """Name data that the command wrote into, or that changed in the project while it ran."""
     warnings = []
     for file in work.inputs.data:
@@ -270,7 +205,7 @@ def _changed_data(work: _Work, done: Done) -> list[str]:
 
 
 def _repeatability(
-    store: Store, work: _Work, finished: Sequence[Done]
+    store: Store, work: Work, finished: Sequence[Done]
 ) -> tuple[bool | None, dict[str, float], list[str]]:
     """Say whether repetitions gave the same, how much metrics moved, and the likely reasons."""
     if len(finished) < 2:
@@ -301,18 +236,11 @@ def _repeatability(
     return False, noise, [f"not repeatable; likely: {suspect}" for suspect in suspects]
 
 
-def _bytes(store: Store, work: _Work, path: str) -> list[bytes]:
+def _bytes(store: Store, work: Work, path: str) -> list[bytes]:
     from samovar.record.chunks import read_file
 
     content = work.spec.code[path]
     return [content] if isinstance(content, bytes) else list(read_file(store, content))
-
-
-def _store_wheels(store: Store, locked: Locked) -> list[Digest]:
-    """Keep the local packages' wheels with the run, so that it can be made again elsewhere."""
-    for wheel in locked.wheels:
-        store.put_bytes(wheel.path.read_bytes())
-    return [Digest(f"sha256:{sha256}") for _, sha256 in wheels_in(locked.lock)]
 
 
 def _refuse_unrecorded(warnings: Sequence[str]) -> None:
