@@ -12,22 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli import copy_example, samovar
+from cli import samovar
 from engines.processes import need
 
 ROW = [1, 0, 1, 24]
 BOTH = ("--platform", "linux/amd64", "--platform", "linux/arm64")
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory) -> tuple[Path, Path, dict]:
-    """The example, packed and built in a home of its own: project, home, answer."""
-    base = tmp_path_factory.mktemp("built")
-    project, home = copy_example(base / "web"), base / "home"
-    samovar("init", "--yes", cwd=project, SAMOVAR_HOME=home)
-    samovar("pack", cwd=project, SAMOVAR_HOME=home)
-    answer = samovar("build", *BOTH, "--json", cwd=project, SAMOVAR_HOME=home, DOCKER_HOST="none")
-    return project, home, answer.json
 
 
 def free_port() -> int:

@@ -126,6 +126,17 @@ def import_layout(
     return loaded
 
 
+def read_layout_index(folder: Path, where: Path) -> list[Descriptor]:
+    """List what a layout's index names, evidence left out; nothing else of it is read.
+
+    Raises
+    ------
+    Damaged
+        Where it is no layout; messages name it as ``where``.
+    """
+    return [root for root in _read_index(folder, where).manifests if not _is_evidence(root)]
+
+
 def _named(descriptor: Descriptor, reference: Reference) -> Descriptor:
     tag = reference.tag or "latest"
     return Descriptor(

@@ -59,7 +59,7 @@ def check_content(blobs: Path, descriptor: Descriptor) -> None:
     if manifest.subject is not None:
         return  # an attestation or an SBOM: read by whoever asks for it, never unpacked
     _check_titles(manifest)
-    if manifest.config.media_type == media_types.OCI_CONFIG:
+    if manifest.config.media_type in {media_types.OCI_CONFIG, media_types.DOCKER_CONFIG}:
         _check_diff_ids(blobs, manifest, ("rootfs", "diff_ids"))
     elif manifest.artifact_type in _OURS:
         if manifest.artifact_type == media_types.MODEL_MANIFEST:

@@ -37,17 +37,24 @@ class Mismatch:
         Version in the lock.
     found : str or None
         Version in the environment; None where it is absent.
+    files : tuple of str
+        Files of it that are not what they were when they were packed, where they were looked at.
     """
 
     name: str
     wanted: str
     found: str | None
+    files: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, str | None]:
+    def to_json(self) -> dict[str, Any]:
         """Give the object that ``verify`` prints."""
-        return {"name": self.name, "wanted": self.wanted, "found": self.found}
+        document = {"name": self.name, "wanted": self.wanted, "found": self.found}
+        return {**document, "files": list(self.files)} if self.files else document
 
     def __str__(self) -> str:
+        if self.files:
+            more = "" if len(self.files) == 1 else f" and {len(self.files) - 1} more"
+            return f"{self.name} {self.wanted} was altered: {self.files[0]}{more}"
         return f"{self.name} {self.wanted} is wanted, {self.found or 'none'} was found"
 
 
@@ -150,7 +157,17 @@ def run_child(
     if not result.exists():
         raise _died(code, log)
     _pass_on(log)
-    answer: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    return read_answer(json.loads(result.read_text(encoding="utf-8")))
+
+
+def read_answer(answer: Mapping[str, Any]) -> dict[str, Any] | Mismatched:
+    """Read what the runtime wrote: the verb's answer, or what is not the lock's.
+
+    Raises
+    ------
+    SamovarError
+        The error that it describes.
+    """
     if "error" in answer:
         raise error_from_json(answer["error"])
     if answer.get("mismatches"):

@@ -23,7 +23,7 @@ from samovar.env.venv import keep_venv
 from samovar.model.audit import audit_file, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from samovar.store.home import Home
@@ -48,12 +48,15 @@ class Verification:
         What in the environment is not the lock's.
     elapsed_s : float
         Wall time in seconds, environment included.
+    image : mapping, optional
+        Which image it was, where it was one: ``id``, ``platform``, ``from``, ``isolation``.
     """
 
     comparison: Comparison | None
     rows: int
     mismatches: tuple[Mismatch, ...]
     elapsed_s: float
+    image: Mapping[str, Any] | None = None
 
     @property
     def verdict(self) -> str:
@@ -63,7 +66,7 @@ class Verification:
     def to_json(self) -> dict[str, Any]:
         """Give CONTRACT's fields."""
         compared = self.comparison
-        return {
+        document = {
             "verdict": self.verdict,
             "rows": self.rows,
             "max_relative_difference": (
@@ -76,6 +79,7 @@ class Verification:
             "environment": {"mismatches": [item.to_json() for item in self.mismatches]},
             "elapsed_s": round(self.elapsed_s, 3),
         }
+        return document if self.image is None else {**document, "image": dict(self.image)}
 
 
 def verify_bundle(
@@ -136,17 +140,32 @@ def verify_bundle(
         )
         if prepared.fresh is not None and not isinstance(answer, Mismatched):
             keep_venv(home.envs, lock, prepared.fresh)
-    elapsed = time.monotonic() - started
+    return judged(answer, receipt, elapsed_s=time.monotonic() - started)
+
+
+def judged(
+    answer: Mapping[str, Any] | Mismatched,
+    receipt: Receipt,
+    *,
+    elapsed_s: float,
+    image: Mapping[str, Any] | None = None,
+) -> Verification:
+    """Compare what a replay answered with what the receipt has recorded."""
     if isinstance(answer, Mismatched):
         return Verification(
-            comparison=None, rows=0, mismatches=answer.mismatches, elapsed_s=elapsed
+            comparison=None,
+            rows=0,
+            mismatches=answer.mismatches,
+            elapsed_s=elapsed_s,
+            image=image,
         )
     observed = [Tensor.from_json(tensor) for tensor in answer["outputs"]]
     return Verification(
         comparison=compare_outputs(receipt.outputs, observed, receipt.policy),
         rows=len(receipt.rows),
         mismatches=(),
-        elapsed_s=elapsed,
+        elapsed_s=elapsed_s,
+        image=image,
     )
 
 

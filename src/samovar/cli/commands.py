@@ -36,5 +36,8 @@ COMMANDS: Final[dict[str, str]] = {
     "gc": "Delete what no name reaches.",
     "fsck": "Check every blob in the store against its digest.",
     "run": "Run replicas with limits behind one address.",
+    "ps": "List what run started.",
+    "logs": "Show what replicas wrote.",
+    "stop": "End what run started.",
     "deploy": "Write what an orchestrator needs, and carry it out.",
 }

@@ -36,11 +36,21 @@ _SHOWN_ROWS = 10
     type=click.Path(path_type=Path),
     help="Use this interpreter as it is, instead of a fresh environment from the lock.",
 )
+@click.option(
+    "--isolation",
+    type=click.Choice(["auto", "docker", "root"]),
+    default="auto",
+    show_default=True,
+    help="Where an image runs: in the Docker engine, or in a private root without one.",
+)
 @click.pass_obj
-def command(screen: Screen, target: str | None, against: str | None, python: Path | None) -> int:
+def command(
+    screen: Screen, target: str | None, against: str | None, python: Path | None, isolation: str
+) -> int:
     """Replay the receipt and say whether the predictions are the same.
 
-    TARGET is a bundle (NAME, digest, folder, .tar, registry reference), http://... or ssh://...
+    TARGET is a bundle (NAME, digest, folder, .tar, registry reference), http://..., ssh://... or
+    image:REF, REF being an image in the Docker engine, the store, a registry, or ./FILE.tar.
     """
     home = Home.locate()
     store = Store(home.store)
@@ -49,14 +59,11 @@ def command(screen: Screen, target: str | None, against: str | None, python: Pat
         if isinstance(found, Remote):
             if found.scheme == "ssh":
                 result = _verify_host(home, store, found.address, against, progress)
-            elif found.scheme in {"http", "https"}:
+            elif found.scheme == "image":
+                result = _verify_image(home, store, found.address, against, isolation, progress)
+            else:
                 bundle = _reference_bundle(home, store, against, progress)
                 result = verify_service(found.address, bundle.document, bundle.receipt)
-            else:
-                raise UserError(
-                    f"{found.address} cannot be verified from here.",
-                    hint="Give a bundle, http://... or ssh://...",
-                )
         else:
             _, bundle = resolve(home, store, found, progress)
             receipt = None
@@ -90,6 +97,31 @@ def _verify_host(
         return verify_service(url, bundle.document, bundle.receipt)
 
 
+def _verify_image(
+    home: Home,
+    store: Store,
+    address: str,
+    against: str | None,
+    isolation: str,
+    progress: Callable[[str], None],
+) -> Verification:
+    """Replay the receipt inside an image."""
+    from samovar.image.find_image import image_reference
+    from samovar.image.verify import verify_image
+
+    bundle = None
+    if against is not None:
+        bundle = resolve(home, store, read_target(against, store), progress)[1]
+    return verify_image(
+        home,
+        store,
+        image_reference(address),
+        against=bundle,
+        isolation=isolation,
+        progress=progress,
+    )
+
+
 def _reference_bundle(
     home: Home, store: Store, against: str | None, progress: Callable[[str], None]
 ) -> Bundle:
@@ -116,10 +148,12 @@ def _exit_code(verdict: str) -> int:
 
 def _people(console: Console, result: Verification) -> None:
     if result.comparison is None:
-        console.print("CANNOT LOAD: the environment does not answer the lock.")
+        what = "environment" if result.image is None else "image"
+        console.print(f"CANNOT LOAD: the {what} does not answer the lock.")
         for mismatch in result.mismatches:
             console.print(f"  {mismatch}")
-        console.print("Nothing was loaded. Without --python, verify makes the right environment.")
+        more = " Without --python, verify makes the right environment."
+        console.print(f"Nothing was loaded.{more if result.image is None else ''}")
         return
     compared = result.comparison
     console.print(f"{result.verdict}: {result.rows} rows, {result.elapsed_s:.1f} s")

@@ -19,6 +19,7 @@ OCI_EMPTY: Final = "application/vnd.oci.empty.v1+json"
 
 DOCKER_INDEX: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_CONFIG: Final = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER_GZIP: Final = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 MODEL_MANIFEST: Final = "application/vnd.cncf.model.manifest.v1+json"

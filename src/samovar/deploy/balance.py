@@ -14,6 +14,7 @@ from samovar.deploy.replicas import end
 from samovar.errors import Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _SBIN: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/opt/homebrew/bin")
@@ -51,8 +52,18 @@ class Balancer:
         """The one address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    @property
+    def pid(self) -> int | None:
+        """Its process, once it was started."""
+        return None if self._process is None else self._process.pid
+
+    def start(self, *, held: Sequence[int] = ()) -> None:
         """Start it and wait until it accepts connections.
+
+        Parameters
+        ----------
+        held : sequence of int
+            Open files that it inherits: locks that say that it lives.
 
         Raises
         ------
@@ -64,6 +75,7 @@ class Balancer:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
+            pass_fds=held if os.name == "posix" else (),
         )
         deadline = time.monotonic() + _READY_S
         while time.monotonic() < deadline and self._process.poll() is None:

@@ -11,14 +11,17 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from samovar.deploy.limits import ControlGroup, Limits, not_enforced
+from samovar.env.docker import container_log, container_state, docker
 from samovar.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from samovar.bundle.serve import Server
 
@@ -26,6 +29,9 @@ READY_S: Final = 60.0
 _END_S: Final = 30.0
 _POLL_S: Final = 0.1
 _PORT: Final = 5000
+_TAIL: Final = 1000
+_LABEL: Final = "samovar.run"
+_OPTIONS: Final = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 
 
 class Replica(Protocol):
@@ -34,6 +40,9 @@ class Replica(Protocol):
     @property
     def address(self) -> str:
         """``host:port``."""
+
+    def ended(self) -> str | None:
+        """Say how it ended; None while it runs."""
 
     def to_json(self) -> dict[str, Any]:
         """Give the object that ``run`` prints."""
@@ -68,6 +77,13 @@ class ProcessReplica:
         """``host:port``."""
         return self.url.removeprefix("http://")
 
+    def ended(self) -> str | None:
+        """Say how it ended; None while it runs."""
+        code = self.process.poll()
+        if code is None:
+            return None
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
     def to_json(self) -> dict[str, Any]:
         """Give the object that ``run`` prints; ``not_enforced`` names what the system refused."""
         limits = self.limits.to_json()
@@ -80,7 +96,9 @@ class ProcessReplica:
         self.group.remove()
 
 
-def start_process(server: Server, name: str, limits: Limits) -> ProcessReplica:
+def start_process(
+    server: Server, name: str, limits: Limits, *, log: Path, held: Sequence[int] = ()
+) -> ProcessReplica:
     """Start a prepared server within its limits and wait until it is ready.
 
     Parameters
@@ -91,6 +109,10 @@ def start_process(server: Server, name: str, limits: Limits) -> ProcessReplica:
         Of its control group; unique on the machine.
     limits : Limits
         What it may use.
+    log : Path
+        Where its stderr goes.
+    held : sequence of int
+        Open files that it inherits: locks that say that it lives.
 
     Raises
     ------
@@ -99,16 +121,19 @@ def start_process(server: Server, name: str, limits: Limits) -> ProcessReplica:
     """
     group = ControlGroup(name, limits)
     group.make()
-    process = subprocess.Popen(
-        server.arguments,
-        env=server.variables,
-        cwd=server.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        start_new_session=True,
-        preexec_fn=group.enter if os.name == "posix" else None,  # noqa: PLW1509 - writes one file
-    )
+    with log.open("ab") as words:
+        process = subprocess.Popen(
+            server.arguments,
+            env=server.variables,
+            cwd=server.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            encoding="utf-8",
+            start_new_session=True,
+            pass_fds=held if os.name == "posix" else (),
+            preexec_fn=group.enter if os.name == "posix" else None,  # noqa: PLW1509 - writes one file
+        )
     assert process.stdout is not None
     line = process.stdout.readline()
     try:
@@ -117,8 +142,8 @@ def start_process(server: Server, name: str, limits: Limits) -> ProcessReplica:
         code = end(process)
         group.remove()
         raise Unavailable(
-            "A replica ended before it was ready.",
-            why=f"Its exit code is {code}; its own words are above.",
+            f"A replica ended with exit code {code} before it was ready.",
+            why=log.read_text(encoding="utf-8", errors="replace")[-_TAIL:].strip() or None,
             hint="Give it more memory, or see 'samovar serve' for the same bundle.",
             code="replica_failed",
         ) from error
@@ -139,85 +164,47 @@ def end(process: subprocess.Popen[Any]) -> int:
     return process.returncode
 
 
-@dataclass(kw_only=True)
-class Docker:
-    """The Docker engine, by its own command line.
+def start_container(image: str, name: str, limits: Limits, *, run: str) -> DockerReplica:
+    """Start a container of an image and wait until it answers.
 
     Parameters
     ----------
-    program : str
-        ``docker``.
+    image : str
+        Its ID.
+    name : str
+        Of the container; unique in the engine.
+    limits : Limits
+        What it may use.
+    run : str
+        ID of the run, a label of the container.
+
+    Raises
+    ------
+    Unavailable
+        Where there is no engine, or the container does not become ready.
     """
-
-    program: str = "docker"
-    _options: tuple[str, ...] = field(
-        default=("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
-        repr=False,
-    )
-
-    def start(self, image: str, name: str, limits: Limits) -> DockerReplica:
-        """Start a container of an image and wait until it answers.
-
-        Raises
-        ------
-        Unavailable
-            Where there is no engine, or the container does not become ready.
-        """
-        arguments = ["run", "-d", "--name", name, "--label", "samovar.run=1", *self._options,
-                     "-p", f"127.0.0.1::{_PORT}"]  # fmt: skip
-        if limits.cpus is not None:
-            arguments += ["--cpus", f"{limits.cpus:g}"]
-        if limits.memory_bytes is not None:
-            arguments += ["--memory", str(limits.memory_bytes)]
-        container = self.ask([*arguments, image]).strip()
-        replica = DockerReplica(engine=self, id=container, host_port="", limits=limits)
-        try:
-            published = self.ask(["port", container, f"{_PORT}/tcp"]).split()
-            replica.host_port = next(one for one in published if one.startswith("127.0.0.1:"))
-            _wait_until_ready(f"http://{replica.host_port}", self, container)
-        except BaseException:
-            replica.remove()
-            raise
-        return replica
-
-    def ask(self, arguments: Sequence[str]) -> str:
-        """Run one docker command and give what it printed.
-
-        Raises
-        ------
-        Unavailable
-            In the engine's own words.
-        """
-        try:
-            ended = subprocess.run(
-                [self.program, *arguments],
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise Unavailable(
-                "There is no docker command here.",
-                hint="Install Docker, or use --isolation process.",
-                code="no_engine",
-            ) from error
-        if ended.returncode != 0:
-            raise Unavailable(
-                f"The Docker engine refused: docker {arguments[0]}.",
-                why=ended.stderr.strip()[-1000:],
-                hint="Is the engine running, and may you use it? See 'docker info'.",
-                code="engine",
-            )
-        return ended.stdout
+    arguments = ["run", "-d", "--name", name, "--label", f"{_LABEL}={run}", *_OPTIONS,
+                 "-p", f"127.0.0.1::{_PORT}"]  # fmt: skip
+    if limits.cpus is not None:
+        arguments += ["--cpus", f"{limits.cpus:g}"]
+    if limits.memory_bytes is not None:
+        arguments += ["--memory", str(limits.memory_bytes)]
+    container = _words(docker([*arguments, image]))[0]
+    replica = DockerReplica(id=container, host_port="", limits=limits)
+    try:
+        published = _words(docker(["port", container, f"{_PORT}/tcp"]))
+        replica.host_port = next(one for one in published if one.startswith("127.0.0.1:"))
+        _wait_until_ready(f"http://{replica.host_port}", container)
+    except BaseException:
+        replica.remove()
+        raise
+    return replica
 
 
 @dataclass(kw_only=True)
 class DockerReplica:
     """A container of the Docker engine."""
 
-    engine: Docker
     id: str
     host_port: str
     limits: Limits
@@ -227,6 +214,11 @@ class DockerReplica:
         """``host:port``."""
         return self.host_port
 
+    def ended(self) -> str | None:
+        """Say how it ended; None while it runs."""
+        state = container_state(self.id)
+        return None if state == "running" else f"state {state or 'removed'}"
+
     def to_json(self) -> dict[str, Any]:
         """Give the object that ``run`` prints."""
         return {"id": self.id, "limits": self.limits.to_json()}
@@ -234,10 +226,11 @@ class DockerReplica:
     def remove(self) -> None:
         """Stop and remove the container, if it is still there."""
         for arguments in (["stop", "-t", "20", self.id], ["rm", "-f", "-v", self.id]):
-            subprocess.run([self.engine.program, *arguments], capture_output=True, check=False)
+            with suppress(Unavailable):
+                docker(arguments)
 
 
-def _wait_until_ready(url: str, engine: Docker, container: str) -> None:
+def _wait_until_ready(url: str, container: str) -> None:
     import httpx
 
     deadline = time.monotonic() + READY_S
@@ -247,23 +240,21 @@ def _wait_until_ready(url: str, engine: Docker, container: str) -> None:
                 return
         except httpx.HTTPError:
             pass
-        state = engine.ask(["inspect", "-f", "{{.State.Status}}", container]).strip()
+        (state,) = _words(docker(["inspect", "-f", "{{.State.Status}}", container]))
         if state not in {"running", "created"}:
             break
         time.sleep(_POLL_S)
-    said = subprocess.run(
-        [engine.program, "logs", "--tail", "20", container],
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    said = container_log(container, tail=20).decode("utf-8", "replace")
     raise Unavailable(
         "A container did not become ready.",
-        why=(said.stdout + said.stderr).strip()[-1000:] or None,
+        why=said.strip()[-_TAIL:] or None,
         hint="Give it more memory, or see 'docker run' of the same image.",
         code="replica_failed",
     )
+
+
+def _words(said: bytes) -> list[str]:
+    return said.decode("utf-8", "replace").split()
 
 
 def remove_all(replicas: Sequence[Replica]) -> None:
@@ -273,8 +264,3 @@ def remove_all(replicas: Sequence[Replica]) -> None:
     if replicas:
         with ThreadPoolExecutor(len(replicas)) as pool:
             list(pool.map(lambda replica: replica.remove(), replicas))
-
-
-def group_name(number: int) -> str:
-    """Give a name that no other run on this machine has."""
-    return f"{os.getpid()}-{number}"

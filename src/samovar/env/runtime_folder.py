@@ -95,14 +95,13 @@ def _kept(folder: Path, fill: Callable[[Path], None]) -> Path:
 
 def copy_code(folder: Path) -> None:
     """Copy what runs in a model's environment into a folder, with ``boot/boot.py`` beside it."""
-    package = folder / "samovar"
-    package.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for path in code_files():
-        target = package / path.relative_to(_SOURCE)
+        target = folder / code_path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     (folder / "boot").mkdir()
-    shutil.copyfile(_SOURCE / "runtime" / "boot.py", folder / "boot" / "boot.py")
+    shutil.copyfile(boot_file(), folder / "boot" / "boot.py")
 
 
 def code_files() -> list[Path]:
@@ -115,6 +114,16 @@ def code_files() -> list[Path]:
             if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts
         ]
     return sorted(found)
+
+
+def code_path(file: Path) -> str:
+    """Give where one of `code_files` stands in a runtime's folder."""
+    return f"samovar/{file.relative_to(_SOURCE).as_posix()}"
+
+
+def boot_file() -> Path:
+    """Give the program that starts the runtime."""
+    return _SOURCE / "runtime" / "boot.py"
 
 
 @cache

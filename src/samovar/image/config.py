@@ -47,6 +47,7 @@ _HEALTH: Final = (
 )
 HEALTH_COMMAND: Final = (PYTHON, "-I", "-S", "-c", _HEALTH)
 BUNDLE_DIGEST: Final = "dev.samovar.bundle.digest"
+VERSION: Final = "dev.samovar.version"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ def describe_image(bundle: Bundle, base: Base | None) -> Described:
         "org.opencontainers.image.version": bundle.document.version,
         "org.opencontainers.image.created": created,
         BUNDLE_DIGEST: str(bundle.digest),
-        "dev.samovar.version": __version__,
+        VERSION: __version__,
     }
     if base is not None:
         annotations["org.opencontainers.image.base.name"] = base.name

@@ -13,7 +13,7 @@ from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
 from samovar.core.tar import TarMember
 from samovar.env.lock import Lock, LockedFile, LockedPackage
-from samovar.env.runtime_folder import code_files
+from samovar.env.runtime_folder import boot_file, code_files, code_path
 from samovar.env.uv import run_uv
 from samovar.errors import Damaged
 from samovar.image.download import Download, fetch_all
@@ -232,13 +232,11 @@ def _code_layer(home: Home, store: Store) -> tuple[Layer, bool]:
 def code_members() -> list[TarMember]:
     """Give samovar's own files that run in an image."""
     members = [
-        TarMember(
-            path=f"{RUNTIME}/samovar/{path.relative_to(_SOURCE).as_posix()}", data=path.read_bytes()
-        )
+        TarMember(path=f"{RUNTIME}/{code_path(path)}", data=path.read_bytes())
         for path in code_files()
     ]
-    boot = (_SOURCE / "runtime" / "boot.py").read_bytes()
-    return [*members, TarMember(path=f"{RUNTIME}/boot/boot.py", data=boot)]
+    boot = TarMember(path=f"{RUNTIME}/boot/boot.py", data=boot_file().read_bytes())
+    return [*members, boot]
 
 
 def _remembered(memory: Path) -> tuple[ChosenWheel, ...] | None:

@@ -96,6 +96,7 @@ class _Layer:
         self._reader = reader
         self._limits = limits
         self._ours: set[Path] = set()
+        self._resolved: dict[tuple[str, ...], Path] = {}
 
     def apply(self) -> int:
         """Apply all members in order."""
@@ -113,7 +114,8 @@ class _Layer:
         return count
 
     def _make(self, parent: Path, name: str, member: Member) -> None:
-        parent.mkdir(parents=True, exist_ok=True)
+        if parent not in self._ours:
+            parent.mkdir(parents=True, exist_ok=True)
         path = parent / name
         if member.kind == "folder":
             if path.is_symlink() or not path.is_dir():
@@ -129,15 +131,20 @@ class _Layer:
             _check_target(parent.relative_to(self._root).parts, member)
             self._remove(path)
             path.symlink_to(member.target)
+            self._resolved.clear()
         else:
-            self._remove(path)
             self._write(path, executable=member.executable)
         self._remember(path)
 
     def _write(self, path: Path, *, executable: bool) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         mode = 0o755 if executable else 0o644
-        handle = os.open(path, flags | getattr(os, "O_BINARY", 0), mode)
+        flags |= getattr(os, "O_BINARY", 0)
+        try:
+            handle = os.open(path, flags, mode)
+        except FileExistsError:
+            self._remove(path)
+            handle = os.open(path, flags, mode)
         with os.fdopen(handle, "wb") as file:
             for piece in self._reader.content():
                 file.write(piece)
@@ -164,10 +171,13 @@ class _Layer:
         return []
 
     def _remove(self, path: Path) -> None:
+        self._resolved.clear()
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
+            self._ours = {ours for ours in self._ours if path not in ours.parents}
         else:
             path.unlink(missing_ok=True)
+        self._ours.discard(path)
 
     def _remember(self, path: Path) -> None:
         while path != self._root and path not in self._ours:
@@ -182,6 +192,12 @@ class _Layer:
         return source
 
     def _resolve(self, parts: tuple[str, ...], shown: str) -> Path:
+        """Find a folder as `_follow` does, once as long as no link is made and nothing removed."""
+        if parts not in self._resolved:
+            self._resolved[parts] = self._follow(parts, shown)
+        return self._resolved[parts]
+
+    def _follow(self, parts: tuple[str, ...], shown: str) -> Path:
         """Find a folder below the root, following links as a process with that root would."""
         here, waiting, links = self._root, list(reversed(parts)), 0
         while waiting:
