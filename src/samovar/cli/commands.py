@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "verify": "Prove that the predictions are the same here, or elsewhere.",
     "serve": "Answer HTTP requests with the model, or with the project's own application.",
     "predict": "Score a file of rows.",
+    "export": "Convert the model for use outside Python, and prove that it is the same.",
     "audit": "Read a model file without loading it and say what it would run.",
     "build": "Build a container image, without a daemon.",
     "dockerfile": "Write an equivalent Dockerfile.",

@@ -56,9 +56,9 @@ def runtime_folder(
     def fill(folder: Path) -> None:
         progress("Preparing the runtime")
         copy_code(folder)
-        _install(folder, interpreter, _REQUIREMENTS, offline=offline)
+        install_beside(folder, interpreter, _REQUIREMENTS, offline=offline)
 
-    return _kept(home / f"{_code_digest()}-{_kind(interpreter)}", fill)
+    return kept_folder(home / f"{_code_digest()}-{kind_of(interpreter)}", fill)
 
 
 def grpc_folder(home: Path, interpreter: Interpreter, *, offline: bool, progress: Progress) -> Path:
@@ -69,20 +69,21 @@ def grpc_folder(home: Path, interpreter: Interpreter, *, offline: bool, progress
 
     def fill(folder: Path) -> None:
         progress("Preparing gRPC")
-        _install(folder, interpreter, _GRPC_REQUIREMENTS, offline=offline)
+        install_beside(folder, interpreter, _GRPC_REQUIREMENTS, offline=offline)
 
     digest = Digest.of(_GRPC_REQUIREMENTS.read_bytes()).short
-    return _kept(home / f"grpc-{digest}-{_kind(interpreter)}", fill)
+    return kept_folder(home / f"grpc-{digest}-{kind_of(interpreter)}", fill)
 
 
-def _kind(interpreter: Interpreter) -> str:
+def kind_of(interpreter: Interpreter) -> str:
     """Name the interpreters that can share binary wheels."""
     machine = f"{interpreter.markers['sys_platform']}-{interpreter.markers['platform_machine']}"
     libc = (interpreter.libc.partition(" ")[0] or "system").lower()
     return f"{interpreter.minor}-{machine}-{libc}"
 
 
-def _kept(folder: Path, fill: Callable[[Path], None]) -> Path:
+def kept_folder(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """Give a folder that one process fills once, whole or not at all."""
     if (folder / _READY).exists():
         return folder
     with FileLock(f"{folder}.lock"):
@@ -136,7 +137,16 @@ def _code_digest() -> str:
     return Digest.of("\n".join(parts).encode()).short
 
 
-def _install(folder: Path, interpreter: Interpreter, requirements: Path, *, offline: bool) -> None:
+def install_beside(
+    folder: Path, interpreter: Interpreter, requirements: Path, *, offline: bool
+) -> None:
+    """Unpack hashed requirements, and nothing that they depend on, into a folder of their own.
+
+    Raises
+    ------
+    Unavailable
+        Where one cannot be had, or has no wheel for this interpreter.
+    """
     run_uv(
         ["pip", "install", "-q", "--no-config", "--no-deps", "--require-hashes",
          "--only-binary", ":all:", "--python", str(interpreter.path), "--target", str(folder),

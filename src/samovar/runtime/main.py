@@ -89,6 +89,10 @@ def _verb(name: str) -> Callable[[Job], dict[str, Any]]:
         from samovar.runtime.predict import predict
 
         return predict
+    if name == "export":
+        from samovar.runtime.exporting.verb import export
+
+        return export
     raise UserError(f"The runtime has no verb {name!r}.")
 
 

@@ -33,6 +33,7 @@ class OnnxModel:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
+        options.log_severity_level = 4  # what it logs as an error, it raises too
         self._session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
@@ -40,6 +41,12 @@ class OnnxModel:
         self._outputs = [output.name for output in self._session.get_outputs()]
         if len(self._outputs) > 1:
             self.predict_proba = self._predict_proba
+
+    @property
+    def is_double(self) -> bool:
+        """Whether no input or output of the graph is of single precision."""
+        ends = [*self._inputs, *self._session.get_outputs()]
+        return not any("float" in end.type for end in ends)
 
     def predict(self, rows: Any) -> Any:
         """Give the first output for rows of shape (n, columns)."""
@@ -66,8 +73,19 @@ class OnnxModel:
             if kind is None:
                 raise InvalidModel(f"The graph takes {column.type}, which no rows can give.")
             part = table if len(self._inputs) == 1 else _column(table, column.name, at)
-            feed[column.name] = np.asarray(part).astype(kind)
+            values = np.asarray(part)
+            if values.ndim < len(column.shape):  # texts are a list, and a column in the graph
+                values = values.reshape(-1, 1)
+            feed[column.name] = _texts(values) if kind == "object" else values.astype(kind)
         return self._session.run([output], feed)[0]
+
+
+def _texts(values: Any) -> Any:
+    """Give an array of strings: ONNX has no missing text, and an empty one stands for it."""
+    import numpy as np
+
+    listed = [value if isinstance(value, str) else "" for value in values.ravel().tolist()]
+    return np.array(listed, dtype=object).reshape(values.shape)
 
 
 def _column(table: Any, name: str, at: int) -> Any:

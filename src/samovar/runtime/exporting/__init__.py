@@ -1,0 +1,1 @@
+"""Convert a loaded model into another format and ask the result what the model was asked."""
