@@ -8,26 +8,32 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from samovar.cli import exit_codes
+from samovar.cli.train import utc_now
 from samovar.compare.answer import UNEXPLAINED
 from samovar.compare.ledger import Budget
 from samovar.compare.question import Question
 from samovar.compare.report import why_page
+from samovar.record.commits import run_of_commit
 from samovar.record.explain import LOCAL, RAY, explain_sides
-from samovar.record.sides import find_side
+from samovar.record.sides import find_side, side_of_run
 from samovar.store.atomic import write_file
 from samovar.store.home import Home
 from samovar.store.layout import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from samovar.cli.render import Screen
     from samovar.compare.answer import Answer
+    from samovar.record.sides import Side
 
 
 @click.command()
 @click.argument("a")
 @click.argument("b")
+@click.option("--between", is_flag=True, help="A and B are commits; trained where no run is.")
 @click.option("--metric", metavar="NAME", help="Explain this metric.")
 @click.option("--predictions", is_flag=True, help="Explain the predictions.")
 @click.option("--bitwise", is_flag=True, help="Explain differences of the last bits too.")
@@ -51,6 +57,9 @@ if TYPE_CHECKING:
 def command(screen: Screen, /, a: str, b: str, html: Path | None, **options: Any) -> int:
     """Find the smallest set of changes that explains why B differs from A: two runs, or bundles.
 
+    With --between they are commits of the project in the current folder: runs that were recorded
+    there are taken, and what is missing is trained in a clean checkout.
+
     Mixtures of the two are executed, and kept: asking again costs nothing.
     """
     if options["metric"] is not None and options["predictions"]:
@@ -58,7 +67,13 @@ def command(screen: Screen, /, a: str, b: str, html: Path | None, **options: Any
     home = Home.locate()
     store = Store(home.store)
     with screen.progress("Reading both runs") as progress:
-        one, other = (find_side(home, store, text, progress) for text in (a, b))
+        if options["between"]:
+            one, other = (
+                _at_commit(screen, home, store, text, options["timeout"], progress)
+                for text in (a, b)
+            )
+        else:
+            one, other = (find_side(home, store, text, progress) for text in (a, b))
         answer, factors = explain_sides(
             home,
             store,
@@ -76,11 +91,34 @@ def command(screen: Screen, /, a: str, b: str, html: Path | None, **options: Any
             progress=progress,
         )
     if html is not None:
-        write_file(html, why_page(a, b, answer, factors).encode())
-    screen.result(answer.to_json(), lambda console: _people(console, answer, b))
+        write_file(html, why_page(one.name, other.name, answer, factors).encode())
+    screen.result(answer.to_json(), lambda console: _people(console, answer, other.name))
     if answer.interrupted:
         return exit_codes.INTERRUPTED
     return exit_codes.ANSWER_IS_NO if answer.outcome == UNEXPLAINED else exit_codes.DONE
+
+
+def _at_commit(
+    screen: Screen,
+    home: Home,
+    store: Store,
+    commit: str,
+    timeout_s: float | None,
+    progress: Callable[[str], None],
+) -> Side:
+    found = run_of_commit(
+        home,
+        store,
+        Path.cwd(),
+        commit,
+        timeout_s=timeout_s,
+        show=not screen.as_json,
+        clock=utc_now,
+        progress=progress,
+    )
+    for note in found.notes:
+        progress(f"note: {note}")
+    return side_of_run(store, found.run.name, found.run)
 
 
 def _people(console: Console, answer: Answer, b: str) -> None:

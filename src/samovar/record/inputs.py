@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.compare.facts import CPU_VARIABLES, THREAD_VARIABLES
-from samovar.core.run import GitState, RunFile
 from samovar.errors import InvalidProject, UserError
 from samovar.project.files import list_files, select_code
 from samovar.record.chunks import store_file
@@ -21,6 +20,7 @@ from samovar.record.metrics import read_document
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from samovar.core.run import RunFile
     from samovar.project.config import Project, TrainSection
     from samovar.store.layout import Store
 
@@ -88,7 +88,7 @@ def gather(store: Store, project: Project, settings: Mapping[str, Any]) -> Input
                 lambda path: store_file(store, folder / path, path), [*code_paths, *data_paths]
             )
         )
-    params = _params(folder, train)
+    params = read_params(folder, train)
     for path, value in settings.items():
         set_parameter(params, path, value)
     if settings and train.params is None and train.params_env is None:
@@ -140,7 +140,14 @@ def set_parameter(params: dict[str, Any], path: str, value: Any) -> None:
     params[last] = value
 
 
-def _params(folder: Path, train: TrainSection) -> dict[str, Any]:
+def read_params(folder: Path, train: TrainSection) -> dict[str, Any]:
+    """Read the parameters of a project, from their file or their variable.
+
+    Raises
+    ------
+    InvalidProject
+        Where there are none where they should be.
+    """
     if train.params is None:
         given = os.environ.get(train.params_env, "") if train.params_env is not None else ""
         document: Any = json.loads(given) if given else {}
@@ -242,31 +249,3 @@ def _below(folder: Path) -> list[str]:
         if one.is_file() and "__pycache__" not in one.parts
     }
     return sorted(listed | set(list_files(folder)))
-
-
-def git_state(store: Store, folder: Path) -> GitState | None:
-    """Say where the project stands in Git, with the difference of tracked files stored."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
-        return None
-    diff = _git(folder, "diff", "HEAD", "--", ".") or b""
-    return GitState(
-        commit=commit.decode().strip(),
-        dirty=bool(diff),
-        diff=store.put_bytes(diff) if diff else None,
-    )
-
-
-def _git(folder: Path, *arguments: str) -> bytes | None:
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    try:
-        ended = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except OSError:
-        return None
-    return ended.stdout if ended.returncode == 0 else None

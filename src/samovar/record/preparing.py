@@ -13,7 +13,8 @@ from samovar.core.run import RunRecord
 from samovar.env.blas import blas_facts
 from samovar.env.machine import machine_facts
 from samovar.record.environments import environment_of, packages_of, wheels_in
-from samovar.record.inputs import Inputs, gather, git_state, train_section
+from samovar.record.git import git_state
+from samovar.record.inputs import Inputs, gather, train_section
 from samovar.record.spec import Spec
 from samovar.record.workspace import numeric_variables
 
