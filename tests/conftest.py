@@ -17,6 +17,7 @@ settings.load_profile("patient")
 pytest_plugins = [
     "engines.browser",
     "engines.docker",
+    "engines.node",
     "engines.registry",
     "engines.ssh",
     "engines.tools",

@@ -140,3 +140,32 @@ def test_an_exported_graph_is_the_same_each_time_and_can_be_packed(base, tmp_pat
         for name in ("again", "titanic")
     ]
     assert answers[0] == answers[1]
+
+
+@pytest.mark.engine
+def test_another_language_replays_the_receipt(base, tmp_path, onnx_client):
+    model, receipt = tmp_path / "model.onnx", tmp_path / "receipt.json"
+    for name in ("titanic", "boosted"):
+        export(base, name, model, "--receipt", receipt)
+        rows = len(json.loads((base / name / "examples.json").read_text()))
+        answer = replay(onnx_client, model, receipt)
+        assert answer == (0, {"rows": rows, "labels_changed": 0, "max_relative_difference": 0})
+    altered = json.loads(receipt.read_text())
+    labels = altered["outputs"][0]["data"]
+    labels[3] = {"over": "under", "under": "over"}[labels[3]]
+    receipt.write_text(json.dumps(altered))
+    code, answer = replay(onnx_client, model, receipt)
+    assert (code, answer["labels_changed"]) == (1, 1)
+
+
+def replay(client: Path, model: Path, receipt: Path) -> tuple[int, Any]:
+    done = subprocess.run(
+        ["node", "client.mjs", model, receipt],
+        cwd=client,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode in {0, 1}, done.stderr
+    return done.returncode, json.loads(done.stdout)

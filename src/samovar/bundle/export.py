@@ -12,11 +12,12 @@ from samovar.bundle.environment import prepare
 from samovar.bundle.opened import Bundle, unpack_bundle
 from samovar.bundle.verify import check_model, replay_level
 from samovar.compare.verdict import DIFFERENT, Comparison, compare_outputs
+from samovar.core.canonical import canonical_json
 from samovar.core.receipt import Policy, Tensor
 from samovar.env.converter_folder import converter_folder
 from samovar.env.lock import Lock
 from samovar.errors import EnvironmentMismatch, UserError
-from samovar.store.atomic import unfinished_file
+from samovar.store.atomic import unfinished_file, write_file
 from samovar.store.home import is_offline
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str], None]
 
 FORMATS: Final = ("onnx", "skops", "pmml")
+_FILE: Final = "converted"
 PRECISIONS: Final = ("auto", "double", "single")
 _TOLERANCE: Final = {"double": 1e-12, "single": 1e-5}
 """Largest relative difference that the arithmetic of a file may make, beside the receipt's."""
@@ -151,7 +153,22 @@ def export_bundle(
     return result
 
 
-_FILE: Final = "converted"
+def write_receipt(bundle: Bundle, path: Path) -> None:
+    """Write what a client in another language needs to test itself.
+
+    ``{"method", "columns", "rows", "outputs"}``: names in order, rows of values in that order (or
+    texts), and what was recorded for all rows (core/receipt.py).
+    """
+    receipt = bundle.receipt
+    document = {
+        "method": receipt.method,
+        "columns": [column.name for column in bundle.document.signature.inputs],
+        "rows": list(receipt.rows),
+        "outputs": [tensor.to_json() for tensor in receipt.outputs],
+    }
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"There is no folder {path.absolute().parent}.", hint="Make it first.")
+    write_file(path, canonical_json(document))
 
 
 def _convert(

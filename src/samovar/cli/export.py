@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from samovar.bundle.export import FORMATS, PRECISIONS, export_bundle
+from samovar.bundle.export import FORMATS, PRECISIONS, export_bundle, write_receipt
 from samovar.bundle.resolve import resolve
 from samovar.bundle.target import read_target
 from samovar.cli import exit_codes
@@ -42,8 +42,21 @@ _SHOWN_ROWS = 10
     default="auto",
     help="Of an ONNX file's inputs: the signature's where that can be (auto), double, or single.",
 )
+@click.option(
+    "--receipt",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the reference inputs and recorded outputs too, for a client to test itself by.",
+)
 @click.pass_obj
-def command(screen: Screen, target: str | None, to: str, output: Path, precision: str) -> int:
+def command(
+    screen: Screen,
+    target: str | None,
+    to: str,
+    output: Path,
+    precision: str,
+    receipt: Path | None,
+) -> int:
     """Convert the model for use outside Python, if it then still answers the receipt."""
     home = Home.locate()
     store = Store(home.store)
@@ -52,6 +65,8 @@ def command(screen: Screen, target: str | None, to: str, output: Path, precision
         result = export_bundle(
             home, store, bundle, output, target=to, precision=precision, progress=progress
         )
+    if receipt is not None and result.path is not None:
+        write_receipt(bundle, receipt)
     screen.result(result.to_json(), lambda console: _people(console, result, precision))
     return exit_codes.ANSWER_IS_NO if result.path is None else exit_codes.DONE
 
