@@ -18,6 +18,8 @@ TABLES = {
     "requirements/deploy.txt": ("ansible-core", "kubernetes-validate"),
     "requirements/dvc.txt": ("dvc",),
     "requirements/clients.txt": ("tritonclient[http,grpc]", "schemathesis"),
+    # What the notebooks of the tests are executed by.
+    "requirements/notebooks.txt": ("nbclient", "ipykernel", "papermill"),
     "requirements/ray.txt": (PROJECT, "--extra", "ray"),
     # What a model's server imports beside its environment, for `serve --grpc-port`.
     "src/samovar/runtime/grpc/requirements.txt": ("grpcio", "protobuf"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import json
 from dataclasses import dataclass
 
 
@@ -36,10 +37,14 @@ def is_same_program(path: str, one: bytes, other: bytes) -> bool:
     """Say whether two files do the same, whatever their comments and layout.
 
     Docstrings count only where the program reads ``__doc__`` (docopt does) or runs doctests.
-    Files that are not Python, or do not parse, are the same where their bytes are.
+    Notebooks are compared by the code in their cells, whatever was printed below these. Files that
+    are neither, or do not parse, are the same where their bytes are.
     """
     if one == other:
         return True
+    if path.endswith(".ipynb"):
+        cells = _cells(one)
+        return cells is not None and cells == _cells(other)
     if not path.endswith(".py"):
         return False
     left, right = _meaning(one), _meaning(other)
@@ -47,8 +52,22 @@ def is_same_program(path: str, one: bytes, other: bytes) -> bool:
 
 
 def compiles(path: str, data: bytes) -> bool:
-    """Say whether a file could be run as it is; what is not Python always could."""
+    """Say whether a file could be run as it is; what is no program always could."""
+    if path.endswith(".ipynb"):
+        return _cells(data) is not None
     return not path.endswith(".py") or _parse(data) is not None
+
+
+def _cells(data: bytes) -> list[str] | None:
+    """Give what a notebook's code cells do, in order; None where it is no notebook."""
+    try:
+        cells = json.loads(data)["cells"]
+        sources = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+        texts = [one if isinstance(one, str) else "".join(one) for one in sources]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    # What only IPython understands does not parse, and is compared as it is written.
+    return [_meaning(text.encode("utf-8", "replace")) or text for text in texts if text.strip()]
 
 
 def _parse(data: bytes) -> ast.Module | None:

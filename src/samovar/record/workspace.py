@@ -16,6 +16,7 @@ from samovar.errors import ScriptFailed
 from samovar.record.chunks import read_file
 from samovar.record.execute import Execution, execute, split_command
 from samovar.record.metrics import Metrics, read_metrics
+from samovar.record.notebooks import cause, failed_cell, without_colours
 from samovar.record.predictions import read_predictions
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def run_spec(
         stop=stop,
     )
     try:
-        _check_end(spec, execution, timeout_s)
+        _check_end(spec, execution, timeout_s, folder)
         metrics = _metrics(spec, folder)
         predictions = None
         if spec.predictions_path is not None:
@@ -213,7 +214,7 @@ def _metrics(spec: Spec, folder: Path) -> Metrics:
     return read_metrics(folder / spec.metrics_path, spec.metrics_path)
 
 
-def _check_end(spec: Spec, execution: Execution, timeout_s: float | None) -> None:
+def _check_end(spec: Spec, execution: Execution, timeout_s: float | None, folder: Path) -> None:
     if execution.timed_out:
         raise ScriptFailed(
             f"{spec.command!r} was ended after {timeout_s:g} s.",
@@ -221,10 +222,13 @@ def _check_end(spec: Spec, execution: Execution, timeout_s: float | None) -> Non
             code="timeout",
         )
     if execution.code != 0:
-        tail = execution.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        said = without_colours(execution.stderr.decode("utf-8", "replace"))
+        cell = failed_cell(spec.command, said, folder)
+        tail = said.strip().splitlines()[-1:]
         raise ScriptFailed(
-            f"{spec.command!r} ended with exit code {execution.code}.",
-            why=tail[0] if tail else None,
+            f"{spec.command!r} ended with exit code {execution.code}"
+            + ("." if cell is None else f", in {cell}"),
+            why=(cell and cause(said)) or (tail[0] if tail else None),
             hint="Its own output above says why; it ran in a copy that has only the files "
             "named in [train] code and data.",
         )
