@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "venv": "Rebuild the locked environment here.",
     "pack": "Make one content-addressed bundle of model, code, lock and receipt.",
     "verify": "Prove that the predictions are the same here, or elsewhere.",
+    "attest": "Sign the verdict here, and what the bundle was made of.",
     "serve": "Answer HTTP requests with the model, or with the project's own application.",
     "predict": "Score a file of rows.",
     "export": "Convert the model for use outside Python, and prove that it is the same.",

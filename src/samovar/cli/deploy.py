@@ -11,6 +11,7 @@ import click
 from samovar.bundle.service import verify_service
 from samovar.cli import exit_codes
 from samovar.cli.deploy_agent import command as agent_command
+from samovar.cli.policies import enforce_policy, policy_option
 from samovar.cli.sizes import read_size
 from samovar.cli.targets import open_target
 from samovar.deploy.folder import service_of, write_bundle, write_files
@@ -45,6 +46,7 @@ _OPTIONS = (
     click.option("--address", help="To listen on; by default loopback, for ansible every one."),
     click.option("--image", metavar="REF", help="Image of the bundle; by default NAME:VERSION."),
     click.option("--balancer", metavar="REF", default="nginx:1.28", show_default=True),
+    policy_option,
 )
 
 
@@ -153,7 +155,11 @@ class _Job:
     def __init__(self, screen: Screen, options: dict[str, Any]) -> None:
         self.screen = screen
         self.folder: Path = options["folder"].absolute()
-        _, self.bundle = open_target(screen, options["target"])
+        name, self.bundle = open_target(screen, options["target"])
+        store = Store(Home.locate().store)
+        enforce_policy(
+            store, options["target"], name, self.bundle, options["policy"], with_index=True
+        )
         self.plan = _plan(self.bundle, options)
 
     def prove(self, endpoint: str) -> None:

@@ -15,6 +15,7 @@ import click
 
 from samovar.bundle.serve import ServeOptions, prepare_server
 from samovar.cli import exit_codes
+from samovar.cli.policies import enforce_policy, policy_option
 from samovar.cli.sizes import read_size
 from samovar.cli.targets import open_target
 from samovar.core.reference import Reference
@@ -51,10 +52,14 @@ _LOOK_AT_CONTAINERS_EVERY_S: Final = 5.0
     show_default=True,
     help="Processes of this machine, or containers of the Docker engine.",
 )
+@policy_option
 @click.pass_obj
 def command(screen: Screen, /, target: str | None, **options: Any) -> int:
     """Run TARGET with limits, in one or several replicas behind one address, until a signal."""
     name, bundle = open_target(screen, target)
+    # The image of --isolation docker is built here and now, of nothing but the bundle.
+    store = Store(Home.locate().store)
+    enforce_policy(store, target, name, bundle, options["policy"], with_index=False)
     limits = Limits(cpus=options["cpus"], memory_bytes=options["memory"])
     stop = threading.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from samovar.bundle.serve import ServeOptions, become, prepare_server
+from samovar.cli.policies import enforce_policy, policy_option
 from samovar.cli.sizes import read_size
 from samovar.cli.targets import open_target
 from samovar.core.reference import Reference
@@ -72,15 +73,18 @@ def read_workers(_ctx: click.Context, _option: click.Parameter, value: str) -> i
     metavar="FD",
     help="An inherited listening socket; SIGUSR2 opens it, SIGUSR1 leaves it to another process.",
 )
+@policy_option
 @click.pass_obj
 def command(screen: Screen, /, target: str | None, **options: Any) -> int:
     """Answer HTTP requests with the model: /, /predict, /docs and the standard protocols."""
     home = Home.locate()
     name, bundle = open_target(screen, target)
+    store = Store(home.store)
+    enforce_policy(store, target, name, bundle, options["policy"], with_index=False)
     with screen.progress("Preparing the environment") as progress:
         server = prepare_server(
             home,
-            Store(home.store),
+            store,
             bundle,
             name=Reference.parse(name).name,
             python=options["python"],

@@ -12,6 +12,8 @@ from samovar.bundle.service import verify_service
 from samovar.bundle.target import Remote, read_target
 from samovar.bundle.verify import CANNOT_LOAD, Verification, verify_bundle
 from samovar.cli import exit_codes
+from samovar.cli.attested import verify_attested
+from samovar.cli.policies import policy_option
 from samovar.errors import UserError
 from samovar.project.config import FILE
 from samovar.store.home import Home
@@ -43,15 +45,38 @@ _SHOWN_ROWS = 10
     show_default=True,
     help="Where an image runs: in the Docker engine, or in a private root without one.",
 )
+@click.option("--attested", is_flag=True, help="Replay nothing; check the attestations.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="PUBLIC",
+    type=click.Path(path_type=Path),
+    help="With --attested: believe this public key instead of the policy's.",
+)
+@policy_option
 @click.pass_obj
 def command(
-    screen: Screen, target: str | None, against: str | None, python: Path | None, isolation: str
+    screen: Screen,
+    target: str | None,
+    against: str | None,
+    python: Path | None,
+    isolation: str,
+    attested: bool,
+    keys: tuple[Path, ...],
+    policy: Path | None,
 ) -> int:
     """Replay the receipt and say whether the predictions are the same.
 
     TARGET is a bundle (NAME, digest, folder, .tar, registry reference), http://..., ssh://... or
     image:REF, REF being an image in the Docker engine, the store, a registry, or ./FILE.tar.
     """
+    if attested:
+        if against is not None or python is not None:
+            raise UserError("--attested replays nothing.", hint="Leave --against and --python out.")
+        return verify_attested(screen, target, keys, policy)
+    if keys or policy is not None:
+        raise UserError("Keys and policies are for attestations.", hint="Add --attested.")
     home = Home.locate()
     store = Store(home.store)
     found = read_target(target, store)

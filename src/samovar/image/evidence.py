@@ -16,18 +16,17 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from samovar import __version__
-from samovar.core import media_types
 from samovar.core.canonical import canonical_json
-from samovar.core.descriptor import Descriptor
 from samovar.core.digest import Digest
-from samovar.core.manifest import Manifest
 from samovar.core.origin import Training
 from samovar.image.config import created_time
 from samovar.image.sbom import components, cyclonedx
 from samovar.store.atomic import write_file
+from samovar.store.referrer import attach
 
 if TYPE_CHECKING:
     from samovar.bundle.opened import Bundle
+    from samovar.core.descriptor import Descriptor
     from samovar.image.base import Base
     from samovar.image.made import Image
     from samovar.image.packages import Wheels
@@ -39,7 +38,6 @@ STATEMENT_TYPE: Final = "application/vnd.in-toto+json"
 PREDICATE_TYPE: Final = "https://slsa.dev/provenance/v1"
 _BUILD_TYPE: Final = "https://samovar.dev/build/image/v1"
 _VERSION: Final = 1
-_EMPTY: Final = b"{}"
 
 
 def attach_evidence(
@@ -57,8 +55,8 @@ def attach_evidence(
     sbom = _sbom(home, bundle, base, wheels, runtime)
     statement = canonical_json(provenance(bundle, base, wheels, runtime, image, platform))
     return (
-        _attach(store, image.descriptor, sbom, SBOM_TYPE, {}),
-        _attach(
+        attach(store, image.descriptor, sbom, SBOM_TYPE, {}),
+        attach(
             store,
             image.descriptor,
             statement,
@@ -150,31 +148,3 @@ def _sbom(home: Home, bundle: Bundle, base: Base, wheels: Wheels, runtime: Wheel
         data = cyclonedx(bundle, listed, created)
         write_file(memory, data)
     return data
-
-
-def _attach(
-    store: Store, subject: Descriptor, data: bytes, artifact_type: str, annotations: dict[str, str]
-) -> Descriptor:
-    config = store.put_bytes(_EMPTY)
-    return store.put_document(
-        Manifest(
-            artifact_type=artifact_type,
-            config=Descriptor(
-                media_type=media_types.OCI_EMPTY, digest=config, size_bytes=len(_EMPTY)
-            ),
-            layers=(
-                Descriptor(
-                    media_type=artifact_type,
-                    digest=store.put_bytes(data),
-                    size_bytes=len(data),
-                    annotations=annotations,
-                ),
-            ),
-            subject=Descriptor(
-                media_type=subject.media_type,
-                digest=subject.digest,
-                size_bytes=subject.size_bytes,
-            ),
-            annotations=annotations,
-        )
-    )

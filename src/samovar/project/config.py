@@ -13,6 +13,7 @@ from samovar.core.platforms import KNOWN
 from samovar.core.reference import check_name
 from samovar.errors import InvalidProject, InvalidReference
 from samovar.project.checking import FILE, Complaints, check_keys, missing_keys, parse
+from samovar.project.policy import PolicySection, check_policy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +101,7 @@ class Project:
     ----------
     folder : Path
         Absolute.
-    project, model, examples, service, environment, train, check
+    project, model, examples, service, environment, train, check, policy
         Its sections; None where an optional one is absent.
     """
 
@@ -112,6 +113,7 @@ class Project:
     environment: EnvironmentSection = field(default_factory=EnvironmentSection)
     train: TrainSection | None = None
     check: CheckSection | None = None
+    policy: PolicySection | None = None
 
 
 _SECTIONS: Final[dict[str, type]] = {
@@ -122,10 +124,11 @@ _SECTIONS: Final[dict[str, type]] = {
     "environment": EnvironmentSection,
     "train": TrainSection,
     "check": CheckSection,
+    "policy": PolicySection,
 }
 _PATHS: Final = frozenset({
     "model.path", "examples.path", "service.code", "train.code", "train.data", "train.params",
-    "train.metrics", "train.predictions", "train.outputs",
+    "train.metrics", "train.predictions", "train.outputs", "policy.keys",
 })  # fmt: skip
 
 
@@ -229,6 +232,7 @@ def _check_values(present: dict[str, dict[str, Any]], complaints: Complaints) ->
     if app is not None and _APP.fullmatch(app) is None:
         raise complaints.about("service.app", f"app is {app!r}; write module:name")
     _check_platforms(present.get("environment", {}).get("platforms"), complaints)
+    check_policy(present.get("policy", {}), complaints)
 
 
 def _check_platforms(platforms: tuple[str, ...] | None, complaints: Complaints) -> None:

@@ -52,6 +52,8 @@ def select_code(project: Project) -> Selection:
     own = {project.model.path} if project.model is not None else set()
     if project.examples.path is not None:
         own.add(project.examples.path)
+    if project.policy is not None:
+        own.update(project.policy.keys)  # the operator's; a new key makes no new bundle
     included: set[str] = set()
     left_out: dict[str, str] = {}
     if project.service.code is None:

@@ -10,6 +10,7 @@ from samovar.core import media_types
 from samovar.core.manifest import Index
 from samovar.core.reference import Reference
 from samovar.errors import InvalidReference
+from samovar.registry.cosign import add_attestation_tags
 from samovar.registry.parallel import run_all
 from samovar.registry.progress import Progress, Tally
 from samovar.registry.referrers import add_by_tag
@@ -94,6 +95,7 @@ def push(
                 store, remote, document, name if is_root else None, tally,
                 is_known=document.digest in known,
             )  # fmt: skip
+        add_attestation_tags(remote, store, evidence, tally)
     return Transfer(
         digest=descriptor.digest,
         uploaded_bytes=tally.moved_bytes,

@@ -81,13 +81,16 @@ def size_bytes(store: Store, descriptor: Descriptor) -> int:
 
 
 def referrers(store: Store, subject: Descriptor) -> list[Descriptor]:
-    """Give the manifests (attestations, SBOMs) that say they belong to this one, or to those."""
-    reached, found = {subject.digest}, []
-    for descriptor in _documents(store):
-        if _subject(store, descriptor) in reached:
-            reached.add(descriptor.digest)
-            found.append(descriptor)
-    return found
+    """Give the manifests (attestations, SBOMs) that say they belong to what this one reaches.
+
+    What belongs to one of those is given too.
+
+    Raises
+    ------
+    Damaged
+        Where a manifest or index on the way is missing or altered.
+    """
+    return _attached(store, subject, _documents(store))
 
 
 def collect(store: Store) -> Collected:
@@ -141,9 +144,11 @@ def check(store: Store) -> list[Problem]:
             names = store.names()
         except Damaged as error:
             return [*problems, Problem(digest="index.json", what=error.message)]
+        found: dict[Problem, None] = {}
+        documents = _documents(store)
         for name, root in names.items():
-            problems += _check_name(store, name, root, damaged)
-    return problems
+            found.update(dict.fromkeys(_check_name(store, name, root, damaged, documents)))
+    return [*problems, *found]
 
 
 def _roots(store: Store) -> list[Descriptor]:
@@ -184,9 +189,30 @@ def _check_blob(path: Path) -> Iterator[tuple[str, str]]:
         yield digest, f"altered: its bytes have the digest {found}"
 
 
-def _check_name(store: Store, name: str, root: Descriptor, damaged: set[str]) -> Iterator[Problem]:
+def _attached(store: Store, root: Descriptor, documents: list[Descriptor]) -> list[Descriptor]:
+    """Choose the documents that belong to what a descriptor reaches, or to one another."""
+    reached = {one.digest for one in walk(store, root) if one.media_type in _DOCUMENTS}
+    found = []
+    for descriptor in documents:
+        if _subject(store, descriptor) in reached:
+            reached.add(descriptor.digest)
+            found.append(descriptor)
+    return found
+
+
+def _with_evidence(
+    store: Store, root: Descriptor, documents: list[Descriptor]
+) -> Iterator[Descriptor]:
+    yield from walk(store, root)
+    for attached in _attached(store, root, documents):
+        yield from walk(store, attached)
+
+
+def _check_name(
+    store: Store, name: str, root: Descriptor, damaged: set[str], documents: list[Descriptor]
+) -> Iterator[Problem]:
     try:
-        for found in walk(store, root):
+        for found in _with_evidence(store, root, documents):
             if not store.has_blob(found.digest):
                 yield Problem(digest=str(found.digest), what=f"missing, needed by {name}")
             elif (

@@ -1,0 +1,1 @@
+"""Attestations: who vouches for which digest, and what a deployment must have."""
