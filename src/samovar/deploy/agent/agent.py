@@ -37,6 +37,7 @@ _TICK_S: Final = 0.1
 _READY_WITHIN_S: Final = 600.0
 _FINAL: Final = frozenset({1, 2})
 """Exit codes that trying again does not change: the answer is no, or it is no bundle."""
+_ATTESTED: Final = "attestation_"
 
 
 class Stopped(Exception):
@@ -316,7 +317,9 @@ class Agent:
 
 def _failure(finished: Finished) -> Failed:
     judged = "verdict" in finished.document
-    is_final = judged or (finished.code in _FINAL and finished.error_code != "not_found")
+    # What is not there yet may come: a blob to the registry, somebody's attestation of the digest.
+    may_come = finished.error_code == "not_found" or str(finished.error_code).startswith(_ATTESTED)
+    is_final = judged or (finished.code in _FINAL and not may_come)
     return Failed(finished.words, is_final=is_final)
 
 
