@@ -20,7 +20,7 @@ TABLES = {
     "requirements/clients.txt": ("tritonclient[http,grpc]", "schemathesis"),
     # What the notebooks of the tests are executed by.
     "requirements/notebooks.txt": ("nbclient", "ipykernel", "papermill"),
-    "requirements/ray.txt": (PROJECT, "--extra", "ray"),
+    "requirements/ray.txt": (PROJECT, "--extra", "ray-serve"),
     # What a model's server imports beside its environment, for `serve --grpc-port`.
     "src/samovar/runtime/grpc/requirements.txt": ("grpcio", "protobuf"),
     # What goes along with `samovar deploy`.

@@ -110,7 +110,8 @@ def run_engine(
         with running(command, log=folder / "log", ready=lambda: _is_up(socket)) as server:
             engine = DockerEngine(socket=socket, folder=folder, server=server)
             yield engine
-            _remove_containers(engine)
+            if server.process.poll() is None:
+                _remove_containers(engine)
     finally:
         subprocess.run([*inside, ip, "link", "delete", bridge], check=False, capture_output=True)
         # A daemon that was killed leaves its data mounted on themselves, and nobody can remove them.
@@ -143,14 +144,33 @@ def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEn
 @pytest.fixture(scope="session")
 def nginx_image(docker_engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An image with this machine's NGINX and a shell, as no registry with one can be reached."""
+    return import_nginx(docker_engine, tmp_path_factory.mktemp("nginx_image"))
+
+
+def import_nginx(engine: DockerEngine, folder: Path) -> str:
+    """Give an engine the image of ``nginx_image``; it has what a stack's ``balance.sh`` calls too."""
+    archive = folder / "nginx.tar"
+    if not archive.exists():
+        _write_nginx(archive)
+    path = "ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+    engine.docker("import", "--change", path, archive, "samovar-test/nginx:1")
+    return "samovar-test/nginx:1"
+
+
+def _write_nginx(archive: Path) -> None:
     nginx = need("nginx", "apt install nginx")
     busybox = need("busybox", "apt install busybox-static")
-    listed = subprocess.run(["ldd", nginx], check=True, capture_output=True, text=True).stdout
+    getent = need("getent", "apt install libc-bin")
+    listed = "".join(
+        subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+        for program in (nginx, getent)
+    )
     libraries = {word for word in listed.split() if word.startswith("/")}
-    archive = tmp_path_factory.mktemp("nginx_image") / "nginx.tar"
     with tarfile.open(archive, "w", dereference=True) as image:
         image.add(nginx, "usr/sbin/nginx")
-        image.add(busybox, "bin/sh")
+        image.add(getent, "usr/bin/getent")
+        for name in ("sh", "awk", "sort", "sed", "cmp", "mv", "sleep"):
+            image.add(busybox, f"bin/{name}")
         for library in sorted(libraries):
             image.add(library, library.lstrip("/"))
         for name, text in (
@@ -164,6 +184,3 @@ def nginx_image(docker_engine: DockerEngine, tmp_path_factory: pytest.TempPathFa
             folder = tarfile.TarInfo(name)
             folder.type, folder.mode = tarfile.DIRTYPE, 0o777
             image.addfile(folder)
-    path = "ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin"
-    docker_engine.docker("import", "--change", path, archive, "samovar-test/nginx:1")
-    return "samovar-test/nginx:1"

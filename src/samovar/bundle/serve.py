@@ -59,6 +59,8 @@ class ServeOptions:
         Do not pin the arithmetic (docs/decisions/0003-receipt.md).
     door : int, optional
         Descriptor of a second listening socket (docs/decisions/0013-agent.md).
+    lifeline : int, optional
+        Descriptor of a pipe; when its other end closes, the server ends as at SIGTERM.
     """
 
     host: str = "127.0.0.1"
@@ -73,6 +75,7 @@ class ServeOptions:
     grpc_port: int | None = None
     native_numerics: bool = False
     door: int | None = None
+    lifeline: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +211,7 @@ def _job(
         "max_queue": options.max_queue,
         "access_log": options.access_log,
         "door": options.door,
+        "lifeline": options.lifeline,
         "ready": "json" if options.as_json else "text",
         "cleanup": [str(workspace)],
     }

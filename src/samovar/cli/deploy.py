@@ -146,6 +146,29 @@ def kubernetes_command(screen: Screen, **options: Any) -> int:
     return job.done(write_files(kubernetes.write(job.plan), job.folder))
 
 
+@command.command("ray")
+@_with_options
+@click.option("--max-replicas", type=int, help="Up to how many Serve may start under load.")
+@click.option("--apply", is_flag=True, help="Also deploy it on the cluster that RAY_ADDRESS names.")
+def ray_command(screen: Screen, *, apply: bool, max_replicas: int | None, **options: Any) -> int:
+    """Write a Ray Serve application whose replicas prove themselves before they are asked."""
+    from samovar.deploy import apply_ray, ray
+
+    job = _Job(screen, options)
+    pulled = options["image"]
+    bundle = pulled or apply_ray.payload_name(job.bundle)
+    written = write_files(ray.write(job.plan, bundle=bundle, most=max_replicas), job.folder)
+    if pulled is None:
+        written += apply_ray.write_payload(Store(Home.locate().store), job.bundle, job.folder)
+    if not apply:
+        return job.done(written)
+    with screen.progress("Deploying") as progress:
+        endpoints = apply_ray.apply(job.plan, job.folder, progress)
+        for endpoint in endpoints:
+            job.prove(endpoint)
+    return job.done(written, endpoints, applied=True)
+
+
 command.add_command(agent_command, "agent")
 
 

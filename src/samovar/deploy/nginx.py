@@ -72,7 +72,7 @@ server {{
     proxy_set_header Connection "";
 {forwarded}
     proxy_connect_timeout 1s;
-    proxy_read_timeout 60s;
+    proxy_read_timeout {read_s}s;
     proxy_next_upstream error timeout http_502 http_503;
     proxy_next_upstream_tries {tries};
 
@@ -160,7 +160,9 @@ def whole(
     )
 
 
-def balancer(name: str, servers: Sequence[str], *, listen: str, again: bool) -> str:
+def balancer(
+    name: str, servers: Sequence[str], *, listen: str, again: bool, read_s: int = 60
+) -> str:
     """Give the ``http`` body of a balancer with passive health checks and retries.
 
     Parameters
@@ -174,6 +176,8 @@ def balancer(name: str, servers: Sequence[str], *, listen: str, again: bool) -> 
     again : bool
         Whether predictions may be asked again of another replica; false for an application of
         the user's, of which nobody knows whether a POST changes something.
+    read_s : int
+        Longest silence of a replica, in seconds; the only sign of one that was cut off.
     """
     lines = "\n".join(f"    server {server} max_fails=2 fail_timeout=3s;" for server in servers)
     return _BALANCER.format(
@@ -183,6 +187,7 @@ def balancer(name: str, servers: Sequence[str], *, listen: str, again: bool) -> 
         health=HEALTH_PATH,
         forwarded=textwrap.indent(_FORWARDED.rstrip("\n"), "    "),
         tries=min(len(servers) or 3, 3),
+        read_s=read_s,
         again=_AGAIN.format(name=name) if again else "",
     )
 

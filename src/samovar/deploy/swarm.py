@@ -11,7 +11,7 @@ Compose file reference version 3.8, "deploy".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from samovar.deploy import nginx
 from samovar.deploy.compose import READY_PROGRAM
@@ -19,6 +19,9 @@ from samovar.deploy.plan import SERVICE_PORT
 
 if TYPE_CHECKING:
     from samovar.deploy.plan import Files, Plan
+
+READ_S: Final = 15
+"""A node without power sends no more than silence; what was asked there is asked elsewhere then."""
 
 _STACK = """\
 # {name} {version}. docker stack deploy -c stack.yml {label}
@@ -118,7 +121,7 @@ exit 1
 def write(plan: Plan) -> Files:
     """Write ``stack.yml``, ``nginx.conf`` and ``balance.sh``."""
     service = plan.service
-    body = nginx.balancer(service.label, [], listen="8080", again=True)
+    body = nginx.balancer(service.label, [], listen="8080", again=True, read_s=READ_S)
     body = body.replace("    least_conn;\n", "    least_conn;\n    include /tmp/replicas.conf;\n")
     stack = _STACK.format(
         name=service.name,

@@ -9,13 +9,12 @@ again elsewhere.
 from __future__ import annotations
 
 import json
-import os
-import socket
 import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from samovar.bundle.cluster import connect_ray
 from samovar.compare.runner import UNINSTALLABLE
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from samovar.record.runs import Run
 
 _CACHE: Final = "outcomes"
-_PROBE_S: Final = 5.0
 _RETRIES: Final = 5
 """How many nodes may be lost under one execution."""
 
@@ -90,7 +88,7 @@ class RayRunner:
         timeout_s: float | None,
         progress: Callable[[str], None],
     ) -> None:
-        self._ray = _connect()
+        self._ray = connect_ray()
         # Ray writes news of its nodes to stdout, which is the answer's alone.
         self._quiet = redirect_stdout(sys.stderr)
         self._progress = progress
@@ -185,42 +183,6 @@ def execute_there(cargo: Cargo, request: Request) -> Outcome:
         progress=lambda _text: None,
     )
     return runner.outcome(request)
-
-
-def _connect() -> Any:
-    try:
-        import ray
-    except ImportError:
-        raise Unavailable(
-            "Ray is not installed beside samovar.",
-            hint="Install samovar[ray], in the version that the cluster has.",
-            code="no_ray",
-        ) from None
-    if not ray.is_initialized():
-        try:
-            _probe(os.environ.get("RAY_ADDRESS", ""))
-            ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
-        except (OSError, RuntimeError) as error:
-            raise Unavailable(
-                "No Ray cluster answers.",
-                why=str(error).splitlines()[0],
-                hint="Start one with 'ray start --head', or set RAY_ADDRESS.",
-                code="no_cluster",
-            ) from error
-    return ray
-
-
-def _probe(address: str) -> None:
-    """Connect to an address once: Ray itself tries for minutes where nobody is there.
-
-    Raises
-    ------
-    OSError
-        Where nobody answers within a few seconds.
-    """
-    host, colon, port = address.rpartition("://")[2].rpartition(":")
-    if colon and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=_PROBE_S).close()
 
 
 def _blobs(store: Store, runs: Sequence[Descriptor]) -> Iterator[bytes]:

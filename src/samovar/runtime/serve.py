@@ -33,7 +33,8 @@ def serve(job: Job) -> int:
     job : Job
         Its options: ``name``, ``digest``, ``host``, ``port``, ``unix_socket``, ``workers`` (None
         chooses), ``max_body_bytes``, ``max_queue``, ``access_log``, ``app`` (``module:object``),
-        ``door`` (descriptor of a second listening socket), ``ready`` (``json`` or ``text``),
+        ``door`` (descriptor of a second listening socket), ``lifeline`` (descriptor of a pipe whose
+        other end closes when the server is to end), ``ready`` (``json`` or ``text``),
         ``cleanup`` (folders to delete at the end), ``grpc`` (None, or ``port`` and ``packages``,
         the folder that gRPC is imported from).
     """
@@ -204,14 +205,22 @@ def run(
     """Run one worker in this process, or several below it."""
     url = address_of(sockets[0], str(job.options.get("host", "127.0.0.1")))
     door = inherited(job.options.get("door"))
+    lifeline = job.options.get("lifeline")
     if count == 1:
         from samovar.runtime.worker import run_worker
 
-        return run_worker(sockets[0], factory(0), on_ready=lambda: announce(url, 1), door=door)
+        return run_worker(
+            sockets[0],
+            factory(0),
+            on_ready=lambda: announce(url, 1),
+            parent=lifeline,
+            door=door,
+        )
     from samovar.runtime.workers import Workers
 
     drain_s = limits.drain_s + limits.farewell_s
-    return Workers(sockets, count, factory, drain_s, door).run(lambda: announce(url, count))
+    workers = Workers(sockets, count, factory, drain_s, door, lifeline)
+    return workers.run(lambda: announce(url, count))
 
 
 def bind(job: Job, workers: int) -> list[socket.socket]:

@@ -42,6 +42,8 @@ class Workers:
         Seconds that workers have to answer what is in flight.
     door : socket, optional
         A second listening socket, for all workers (see ``run_worker``).
+    lifeline : int, optional
+        Read end of a pipe; when the other end closes, they end as at SIGTERM.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class Workers:
         make_server: Callable[[int], MakeServer],
         drain_s: float,
         door: socket.socket | None = None,
+        lifeline: int | None = None,
     ) -> None:
         self._sockets = sockets
         self._count = count
         self._make_server = make_server
         self._drain_s = drain_s
         self._door = door
+        self._lifeline = lifeline
         self._is_open = False
         self._pids: dict[int, int] = {}
         self._deaths: list[float] = []
@@ -158,7 +162,13 @@ class Workers:
         return DONE
 
     def _wait(self, timeout: float | None) -> list[int]:
-        readable, _, _ = select.select([self._wake_read, self._ready_read], [], [], timeout)
+        watched = [self._wake_read, self._ready_read]
+        if self._lifeline is not None:
+            watched.append(self._lifeline)
+        readable, _, _ = select.select(watched, [], [], timeout)
+        if self._lifeline in readable:
+            self._lifeline = None
+            self._stop()
         if self._wake_read in readable:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_read, 4096)

@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from broken import broken_of
 from cli import SAMOVAR, copy_example, samovar
 from engines.processes import end, free_port, wait_until
 from engines.registry import run_registry
-from samovar.bundle.layers import store_bundle
-from samovar.bundle.opened import open_bundle, unpack_bundle
-from samovar.core.digest import Digest
 from samovar.core.reference import Reference
 from samovar.store.layout import Store
 
@@ -64,25 +62,15 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
         return str(packed.json["digest"])
 
     first, second = pack("1.0.0"), pack("2.0.0")
-    return Bundles(home=home, first=first, second=second, broken=broken_of(home, second))
+    return Bundles(
+        home=home, first=first, second=second, broken=broken_of(home, second, folder / "staged")
+    )
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of every agent here: the environment is made once."""
     return tmp_path_factory.mktemp("host") / "home"
-
-
-def broken_of(home: Path, digest: str) -> str:
-    """Store a bundle whose receipt says that the model's answers are others."""
-    store = Store(home / "store")
-    bundle = open_bundle(store, store.describe_blob(Digest.parse(digest)))
-    staged = unpack_bundle(store, bundle, home.with_name("broken"))
-    receipt = json.loads((staged / "receipt.json").read_bytes())
-    (output,) = receipt["outputs"]
-    output["data"] = [1 - value for value in output["data"]]
-    (staged / "receipt.json").write_text(json.dumps(receipt))
-    return str(store_bundle(store, staged, [Reference.parse("broken:1")]).digest)
 
 
 class Following:

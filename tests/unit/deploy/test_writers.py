@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 import yaml
 
 from samovar.core.digest import Digest
-from samovar.deploy import compose, kubernetes, nginx, swarm, uwsgi
+from samovar.deploy import compose, kubernetes, nginx, ray, swarm, uwsgi
 from samovar.deploy.plan import MIB, Plan, Service
 from samovar.errors import InvalidProject, UserError
 
@@ -126,3 +128,32 @@ def test_kubernetes_pods_are_restricted_and_probed() -> None:
         for path in files
         if path.startswith("base/") and "kustomization" not in path
     }
+
+
+def test_a_ray_application_says_what_each_replica_takes() -> None:
+    text = ray.write(PLAN, bundle="sha256-00.tar")["service.py"]
+    words = {
+        word.arg: ast.literal_eval(word.value)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        for word in node.keywords
+    }
+    assert words["num_replicas"] == 3
+    assert words["ray_actor_options"] == {"num_cpus": 0.5, "memory": 256 * MIB}
+    assert words["bundle"] == "sha256-00.tar"
+    assert words["digest"] == str(SERVICE.digest)
+
+
+def test_a_ray_application_is_scaled_between_its_bounds() -> None:
+    text = ray.write(PLAN, bundle="sha256-00.tar", most=8)["service.py"]
+    assert '"min_replicas": 3' in text
+    assert '"max_replicas": 8' in text
+    assert "num_replicas" not in text
+    with pytest.raises(UserError, match="fewer"):
+        ray.write(PLAN, bundle="sha256-00.tar", most=2)
+
+
+def test_a_bundle_that_ray_would_not_carry_is_refused() -> None:
+    ray.check_size(1)
+    with pytest.raises(UserError, match="too large"):
+        ray.check_size(501 * MIB)
