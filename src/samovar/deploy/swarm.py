@@ -39,9 +39,9 @@ services:
     healthcheck:
       test: ["CMD", "python3", "-c", "{ready}"]
       interval: 2s
-      timeout: 2s
-      retries: 2
-      start_period: 20s
+      timeout: 10s
+      retries: 3
+      start_period: 120s
     deploy:
       replicas: {replicas}
       endpoint_mode: dnsrr
@@ -56,8 +56,8 @@ services:
       update_config:
         order: start-first
         parallelism: 1
-        delay: 5s
-        monitor: 10s
+        delay: 2s
+        monitor: 5s
         failure_action: rollback
       rollback_config: {{order: start-first, parallelism: 1, monitor: 5s}}
 
@@ -69,7 +69,7 @@ services:
     user: "65532:65532"
     stop_signal: SIGQUIT
     stop_grace_period: 30s
-    tmpfs: [/tmp]
+    volumes: [{{type: tmpfs, target: /tmp}}]  # a stack ignores "tmpfs: [/tmp]"
     networks: [inside]
     ports:
       - {{target: 8080, published: {port}, mode: host}}
