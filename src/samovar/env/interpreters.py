@@ -4,47 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from samovar.core.platforms import platform_of
+from samovar.env.interpreter_facts import interpreter_facts
 from samovar.errors import SamovarError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_PROBE: Final = """
-import json, os, platform, sys, sysconfig
-version = ".".join(map(str, sys.version_info[:3]))
-libc = platform.libc_ver()
-print(json.dumps({
-    "version": version,
-    "executable": sys.executable,
-    "prefix": sys.prefix,
-    "base": getattr(sys, "_base_executable", None) or sys.executable,
-    "purelib": sysconfig.get_path("purelib"),
-    "libc": " ".join(libc).strip(),
-    "markers": {
-        "implementation_name": sys.implementation.name,
-        "implementation_version": version,
-        "os_name": os.name,
-        "platform_machine": platform.machine(),
-        "platform_python_implementation": platform.python_implementation(),
-        "platform_release": platform.release(),
-        "platform_system": platform.system(),
-        "platform_version": platform.version(),
-        "python_full_version": platform.python_version(),
-        "python_version": ".".join(platform.python_version_tuple()[:2]),
-        "sys_platform": sys.platform,
-    },
-}))
-"""
+_FACTS: Final = Path(__file__).with_name("interpreter_facts.py")
 _TIMEOUT_S: Final = 30.0
 _EXE: Final = ".exe" if os.name == "nt" else ""
 
@@ -109,22 +84,14 @@ def probe(path: Path) -> Interpreter:
 def _probe(path: Path, _changed_ns: int) -> Interpreter:
     try:
         ended = subprocess.run(
-            [str(path), "-I", "-c", _PROBE],
+            [str(path), "-I", str(_FACTS)],
             capture_output=True,
             encoding="utf-8",
             stdin=subprocess.DEVNULL,
             timeout=_TIMEOUT_S,
             check=True,
         )
-        facts = json.loads(ended.stdout)
-        return Interpreter(
-            path=path,
-            version=facts["version"],
-            markers=facts["markers"],
-            purelib=Path(facts["purelib"]),
-            base=Path(facts["base"]),
-            libc=facts["libc"],
-        )
+        return _described(path, json.loads(ended.stdout))
     except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
         raise Unavailable(
             f"{path} is not a Python interpreter that can be started.",
@@ -138,28 +105,21 @@ def _own_base(path: Path) -> Interpreter | None:
     """Describe the interpreter that runs samovar itself, which need not be started to be asked."""
     if path != _own_path():
         return None
-    version = ".".join(map(str, sys.version_info[:3]))
+    # In a virtual environment the facts are that one's; its base has its packages elsewhere.
     scheme = sysconfig.get_preferred_scheme("prefix")
     prefixes = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
+    places = {"base": str(path), "purelib": sysconfig.get_path("purelib", scheme, prefixes)}
+    return _described(path, {**interpreter_facts(), **places})
+
+
+def _described(path: Path, facts: dict[str, Any]) -> Interpreter:
     return Interpreter(
         path=path,
-        version=version,
-        markers={
-            "implementation_name": sys.implementation.name,
-            "implementation_version": version,
-            "os_name": os.name,
-            "platform_machine": platform.machine(),
-            "platform_python_implementation": platform.python_implementation(),
-            "platform_release": platform.release(),
-            "platform_system": platform.system(),
-            "platform_version": platform.version(),
-            "python_full_version": platform.python_version(),
-            "python_version": ".".join(platform.python_version_tuple()[:2]),
-            "sys_platform": sys.platform,
-        },
-        purelib=Path(sysconfig.get_path("purelib", scheme, prefixes)),
-        base=path,
-        libc=" ".join(platform.libc_ver()).strip(),
+        version=facts["version"],
+        markers=facts["markers"],
+        purelib=Path(facts["purelib"]),
+        base=Path(facts["base"]),
+        libc=facts["libc"],
     )
 
 
