@@ -19,7 +19,7 @@ from samovar.core.origin import Training
 from samovar.core.receipt import Receipt
 from samovar.core.signature import Signature
 from samovar.errors import EnvironmentMismatch, InvalidModel, InvalidProject
-from samovar.model.audit import AuditReport, audit_file, refusal
+from samovar.model.audit import AuditReport, audit_model, refusal
 from samovar.project.examples import Examples, read_examples
 from samovar.project.files import Selection, select_code
 from samovar.store.digests import digest_file
@@ -101,7 +101,8 @@ def pack_project(
     """
     progress("Reading the project")
     model = find_model(project)
-    report = audit_file(model, trusted=model_section(project).trusted)
+    section = model_section(project)
+    report = audit_model(model, trusted=section.trusted, factory=section.factory)
     if not report.ok:
         raise refusal(report, model)
     selection = select_code(project)
@@ -229,7 +230,11 @@ def _stage(
         version=project.project.version,
         python=project.project.python,
         model=BundleModel(
-            path=model.path, format=report.format, method=model.method, trusted=model.trusted
+            path=model.path,
+            format=report.format,
+            method=model.method,
+            trusted=model.trusted,
+            factory=model.factory,
         ),
         signature=Signature(container="array", inputs=(), outputs=()),
         app=project.service.app,

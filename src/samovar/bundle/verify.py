@@ -20,7 +20,7 @@ from samovar.core import bundle as layout
 from samovar.core.receipt import Receipt, Tensor
 from samovar.env.lock import Lock
 from samovar.env.venv import keep_venv
-from samovar.model.audit import audit_file, refusal
+from samovar.model.audit import audit_model, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -177,8 +177,9 @@ def check_model(bundle: Bundle, unpacked: Path) -> None:
     Refused
         Naming every offending global.
     """
-    model = unpacked / layout.PROJECT / bundle.document.model.path
-    report = audit_file(model, trusted=bundle.document.model.trusted)
+    described = bundle.document.model
+    model = unpacked / layout.PROJECT / described.path
+    report = audit_model(model, trusted=described.trusted, factory=described.factory)
     if not report.ok:
         raise refusal(report, model)
 

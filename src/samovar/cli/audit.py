@@ -13,7 +13,7 @@ from samovar.bundle.target import ModelFile, ProjectFolder, read_target
 from samovar.cli import exit_codes
 from samovar.core import bundle as layout
 from samovar.errors import InvalidProject
-from samovar.model.audit import AuditReport, audit_file
+from samovar.model.audit import AuditReport, audit_file, audit_model
 from samovar.project.config import read_project
 from samovar.store.home import Home
 from samovar.store.layout import Store
@@ -53,7 +53,8 @@ def audit_target(screen: Screen, target: str | None) -> tuple[str, AuditReport]:
         root = unpack_bundle(store, bundle, workspace)
         model = bundle.document.model
         path = root / layout.PROJECT / model.path
-        return f"{reference} {model.path}", audit_file(path, trusted=model.trusted)
+        report = audit_model(path, trusted=model.trusted, factory=model.factory)
+        return f"{reference} {model.path}", report
 
 
 def _of_project(folder: Path) -> tuple[str, AuditReport]:
@@ -64,10 +65,14 @@ def _of_project(folder: Path) -> tuple[str, AuditReport]:
             hint="Set [model] path in samovar.toml.",
             code="no_model",
         )
-    return model.path, audit_file(folder / model.path, trusted=model.trusted)
+    path = folder / model.path
+    return model.path, audit_model(path, trusted=model.trusted, factory=model.factory)
 
 
 def _people(console: Console, name: str, report: AuditReport) -> None:
+    if report.format == "python":
+        console.print(f"{name}: {report.globals[0]} of the project makes the model", markup=False)
+        return
     if report.ok:
         root = f", a {report.root}" if report.root is not None else ""
         console.print(f"{name}: nothing but what is on the allowlist ({report.format}{root})")

@@ -64,6 +64,9 @@ class BundleModel:
         Distribution that the model's class comes from (``scikit-learn``); empty until recorded.
     trusted : tuple of str
         Exact names that the project allows beyond the allowlist.
+    factory : str
+        ``module:name`` of the function of the project that makes the model, where ``format`` is
+        ``python`` and ``path`` the module's file.
     """
 
     path: str
@@ -71,16 +74,20 @@ class BundleModel:
     method: str
     library: str = ""
     trusted: tuple[str, ...] = ()
+    factory: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Give the stored form."""
-        return {
+        document: dict[str, Any] = {
             "path": self.path,
             "format": self.format,
             "method": self.method,
             "library": self.library,
             "trusted": list(self.trusted),
         }
+        if self.factory:
+            document["factory"] = self.factory
+        return document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +146,7 @@ class BundleDocument:
                     method=str(model["method"]),
                     library=str(model.get("library", "")),
                     trusted=tuple(model.get("trusted", ())),
+                    factory=str(model.get("factory", "")),
                 ),
                 signature=Signature.from_json(document["signature"]),
                 app=service.get("app"),

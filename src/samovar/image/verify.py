@@ -20,7 +20,7 @@ from samovar.image.paths import BUNDLE
 from samovar.image.platform import own_platform
 from samovar.image.replay import in_engine, in_private_root
 from samovar.image.root_files import RootFiles
-from samovar.model.audit import audit_file, refusal
+from samovar.model.audit import audit_model, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,7 +149,7 @@ def _audit(root: RootFiles, expected: Expected) -> None:
     path = root.find(f"{BUNDLE}/{layout.PROJECT}/{model.path}")
     if path is None:
         raise Damaged(f"The image has no {model.path}.")
-    report = audit_file(path, trusted=model.trusted)
+    report = audit_model(path, trusted=model.trusted, factory=model.factory)
     if not report.ok:
         raise refusal(report, path)
 

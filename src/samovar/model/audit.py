@@ -125,6 +125,31 @@ def audit_file(path: Path, *, trusted: Sequence[str] = ()) -> AuditReport:
     )
 
 
+def audit_model(path: Path, *, trusted: Sequence[str], factory: str) -> AuditReport:
+    """Audit the model of a project or bundle: a file, or what a function of the project makes.
+
+    Parameters
+    ----------
+    path : Path
+        The model file, or the file of the function's module.
+    trusted : sequence of str
+        As :func:`audit_file`.
+    factory : str
+        ``module:name``, or empty. The project vouches for its own function by naming it; nothing of
+        it is run here.
+
+    Raises
+    ------
+    InvalidModel
+        As :func:`audit_file`.
+    """
+    if not factory:
+        return audit_file(path, trusted=trusted)
+    if not path.is_file():
+        raise InvalidModel(f"{path} is no file.", code="no_model")
+    return AuditReport(format="python", globals=(factory.replace(":", "."),))
+
+
 def refusal(report: AuditReport, path: Path) -> Refused:
     """Make the error for a file with findings: every offending global, and what to do."""
     names = sorted({finding.global_ for finding in report.findings if finding.global_})

@@ -24,6 +24,7 @@ METHODS: Final = ("predict", "predict_proba", "decision_function", "transform", 
 PLATFORMS: Final = ("linux/amd64", "linux/arm64", "macos/arm64", "windows/amd64")
 _PYTHON = re.compile(r"3\.(?:[1-9][0-9]*)")
 _OLDEST: Final = 10
+_FACTORY = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 _APP = re.compile(r"[^\W\d]\w*(?:\.\w+)*(?::[^\W\d]\w*(?:\.\w+)*(?:\(\))?)?")
 
 
@@ -38,11 +39,15 @@ class ProjectSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSection:
-    """``[model]``: the model file, how it is called, and which names it may use besides."""
+    """``[model]``: the model file, how it is called, and which names it may use besides.
+
+    Where a function of the project makes the model (``factory``), the file is its module's.
+    """
 
     path: str
     method: str = "predict"
     trusted: tuple[str, ...] = ()
+    factory: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +218,20 @@ def check_sections(text: str) -> dict[str, dict[str, Any]]:
         if name in document
     }
     _check_values(present, complaints)
+    _settle_factory(present.get("model", {}), complaints)
     return present
+
+
+def _settle_factory(model: dict[str, Any], complaints: Complaints) -> None:
+    """Give the model that a function makes the path of the function's module."""
+    factory = model.get("factory")
+    if factory is None:
+        return
+    if _FACTORY.fullmatch(factory) is None:
+        raise complaints.about("model.factory", f"factory is {factory!r}; write module:name")
+    if "path" in model:
+        raise complaints.about("model.factory", "a model has a path or a factory, and not both")
+    model["path"] = factory.partition(":")[0].replace(".", "/") + ".py"
 
 
 def _check_values(present: dict[str, dict[str, Any]], complaints: Complaints) -> None:

@@ -27,7 +27,8 @@ def feature_names(model: Any) -> list[str] | None:
 def feature_count(model: Any) -> int | None:
     """Give the number of columns that the model was fitted with, where it kept it."""
     count = getattr(model, "n_features_in_", None)
-    return None if count is None else int(count)
+    # CatBoost says 0 of a model that it read from a file.
+    return int(count) if count else None
 
 
 def parts(model: Any, depth: int = 0) -> Iterator[Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.core.allowlist import Policy
 from samovar.errors import EnvironmentMismatch, InvalidModel, Refused, SamovarError
+from samovar.runtime.adapters import make_model
 from samovar.runtime.bounded import BoundedFile
 from samovar.runtime.loading_limits import limited
 from samovar.runtime.unpickle import AllowedUnpickler
@@ -18,7 +20,14 @@ if TYPE_CHECKING:
 _METHODS: Final = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 
 
-def load_model(path: Path, format: str, *, trusted: Sequence[str] = (), method: str) -> Any:  # noqa: A002  the bundle's word
+def load_model(
+    path: Path,
+    format: str,  # noqa: A002  the bundle's word
+    *,
+    trusted: Sequence[str] = (),
+    method: str,
+    factory: str = "",
+) -> Any:
     """Load a model and make sure that it has the method.
 
     Parameters
@@ -27,11 +36,13 @@ def load_model(path: Path, format: str, *, trusted: Sequence[str] = (), method: 
         The model file.
     format : str
         As the audit names it: ``pickle joblib cloudpickle dill skops xgboost lightgbm catboost
-        onnx``.
+        onnx python``.
     trusted : sequence of str
         Exact dotted names that the project vouches for.
     method : str
         What will be called.
+    factory : str
+        ``module:name`` of the function that makes the model, where the format is ``python``.
 
     Returns
     -------
@@ -47,7 +58,7 @@ def load_model(path: Path, format: str, *, trusted: Sequence[str] = (), method: 
     InvalidModel
         Where the file cannot be read, or the object in it lacks the method.
     """
-    load = _LOADERS.get(format)
+    load = partial(make_model, factory) if format == "python" else _LOADERS.get(format)
     if load is None:
         raise InvalidModel(
             f"{path.name} is of the format {format}, which cannot be loaded as a model.",

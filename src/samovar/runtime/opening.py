@@ -46,6 +46,7 @@ def load(job: Job, *, method: str | None = None) -> Any:
             description["format"],
             trusted=tuple(description.get("trusted", ())),
             method=method or description["method"],
+            factory=str(description.get("factory", "")),
         )
     finally:
         gc.enable()
