@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engines.registry import Registry
+    from engines.tools import Tool
 
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 PROVENANCE = "https://slsa.dev/provenance/v1"
@@ -240,3 +241,73 @@ def openssl_verifies(keys: KeyPair, envelope: dict, folder: Path) -> bool:
     command = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", str(keys.public),
                "-in", str(message), "-sigfile", str(signature)]  # fmt: skip
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.engine
+def test_the_verifier_of_model_signing_accepts_the_unpacked_files(
+    attested, ada, eve, signing_tools: Tool, tmp_path
+):
+    _, home, _ = attested
+    signature = tmp_path / "model.sig"
+    attest = ("attest", "titanic", "--provenance-only", "--model-signing")
+    refused = samovar(*attest, signature, "--key", ada.private, "--json", SAMOVAR_HOME=home, code=2)
+    assert refused.error["code"] == "invalid_key"
+    samovar(*attest, signature, "--key", eve.private, SAMOVAR_HOME=home)
+    samovar("save", "titanic", tmp_path / "titanic.tar", SAMOVAR_HOME=home)
+    unpacked = unpack(tmp_path / "titanic.tar", tmp_path / "layout", tmp_path / "files")
+
+    def verify() -> str:
+        command = [
+            signing_tools.bin / "model_signing", "verify", "key", unpacked,
+            "--signature", signature, "--public_key", eve.public,
+        ]  # fmt: skip
+        ended = subprocess.run(command, check=False, capture_output=True, text=True)
+        return ended.stdout + ended.stderr
+
+    assert "succeeded" in verify()
+    (unpacked / "project" / "server.py").write_text("import os")
+    said = verify()
+    assert "Hash mismatch" in said
+    assert "project/server.py" in said
+
+
+def unpack(archive: Path, layout: Path, into: Path) -> Path:
+    """Unpack a saved bundle as anybody can: the layers of its manifest, one after the other."""
+    for folder in (layout, into):
+        folder.mkdir()
+    subprocess.run(["tar", "-xf", archive, "-C", layout], check=True)
+    blobs = layout / "blobs" / "sha256"
+    index = json.loads((layout / "index.json").read_text())
+    manifest = json.loads((blobs / index["manifests"][0]["digest"][7:]).read_text())
+    for layer in manifest["layers"]:
+        subprocess.run(["tar", "-xzf", blobs / layer["digest"][7:], "-C", into], check=True)
+    return into / "srv"
+
+
+@pytest.mark.engine
+def test_securesystemslib_reads_and_verifies_the_envelopes(
+    attested, ada, eve, signing_tools: Tool, tmp_path
+):
+    store = Store(attested[1] / "store")
+    digests = [Digest.parse(one["digest"]) for one in attested[2]["attestations"]]
+    layers = [store.read_document(store.describe_blob(digest)).layers[0] for digest in digests]
+    program = (
+        "import json, sys\n"
+        "from cryptography.hazmat.primitives.serialization import load_pem_public_key\n"
+        "from google.protobuf.json_format import Parse\n"
+        "from in_toto_attestation.v1.statement_pb2 import Statement\n"
+        "from securesystemslib.dsse import Envelope\n"
+        "from securesystemslib.signer import SSlibKey\n"
+        "key = load_pem_public_key(open(sys.argv[1], 'rb').read())\n"
+        "for path in sys.argv[2:]:\n"
+        "    envelope = Envelope.from_dict(json.load(open(path)))\n"
+        "    [keyid] = envelope.signatures\n"
+        "    envelope.verify([SSlibKey.from_crypto(key, keyid)], 1)\n"
+        "    print(Parse(envelope.payload, Statement()).predicate_type)\n"
+    )
+    for key, code in ((ada, 0), (eve, 1)):
+        command = [signing_tools.python, "-c", program, key.public,
+                   *(store.blob_path(layer.digest) for layer in layers)]  # fmt: skip
+        ended = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert ended.returncode == code, ended.stderr
+        assert ended.stdout.split() == ([TEST_RESULT, PROVENANCE] if code == 0 else [])

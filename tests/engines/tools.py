@@ -116,6 +116,12 @@ def http_clients() -> Tool:
 
 
 @pytest.fixture(scope="session")
+def signing_tools() -> Tool:
+    """An environment with model-signing and securesystemslib."""
+    return tool("signing")
+
+
+@pytest.fixture(scope="session")
 def dvc() -> Tool:
     """An environment with DVC."""
     return tool("dvc")

@@ -23,7 +23,11 @@ COSIGN_ANNOTATIONS: Final = {"dev.cosignproject.cosign/signature": ""}
 
 def sign(statement: Statement, key: PrivateKey) -> Envelope:
     """Put a statement into an envelope that a key has signed."""
-    payload = statement.to_bytes()
+    return sign_payload(statement.to_bytes(), key)
+
+
+def sign_payload(payload: bytes, key: PrivateKey) -> Envelope:
+    """Put the bytes of a statement into an envelope that a key has signed."""
     signature = EnvelopeSignature(
         key_id=key.public.fingerprint, signature=key.sign(pae(PAYLOAD_TYPE, payload))
     )

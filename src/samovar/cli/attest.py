@@ -12,11 +12,12 @@ from samovar.bundle.verify import CANNOT_LOAD, Verification, verify_bundle
 from samovar.cli import exit_codes
 from samovar.cli.policies import root_of
 from samovar.cli.targets import open_target
-from samovar.errors import EnvironmentMismatch
+from samovar.errors import EnvironmentMismatch, UserError
 from samovar.store.home import Home
 from samovar.store.layout import Store
 
 if TYPE_CHECKING:
+    from samovar.attest.keys import PrivateKey
     from samovar.bundle.opened import Bundle
     from samovar.cli.render import Screen
 
@@ -54,6 +55,13 @@ def _machine(_ctx: click.Context, _option: click.Parameter, value: str | None) -
 )
 @click.option("--expires", callback=_age, metavar="AGE", help="The verdict holds for so long: 90d.")
 @click.option("--provenance-only", is_flag=True, help="Replay nothing; sign what it was made of.")
+@click.option(
+    "--model-signing",
+    "signature",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also sign the bundle's files as OpenSSF Model Signing does, into FILE.",
+)
 @click.pass_obj
 def command(
     screen: Screen,
@@ -63,6 +71,7 @@ def command(
     machine: str | None,
     expires: timedelta | None,
     provenance_only: bool,
+    signature: Path | None,
 ) -> int:
     """Replay the receipt here and sign the verdict, and what the bundle was made of.
 
@@ -72,8 +81,11 @@ def command(
     from samovar.attest.keys import read_private_key
 
     private = read_private_key(key)
+    if signature is not None:
+        _check_signature(private, signature)
     name, bundle = open_target(screen, target)
-    store = Store(Home.locate().store)
+    home = Home.locate()
+    store = Store(home.store)
     found = None if provenance_only else _replay(screen, bundle, python)
     attached = attest(
         store,
@@ -85,6 +97,10 @@ def command(
         created=datetime.now(timezone.utc),
         valid_for=expires,
     )
+    if signature is not None:
+        from samovar.attest.model_signing import write_signature
+
+        write_signature(home, store, bundle, private, signature)
     verdict = None if found is None else found.verdict
     document = {
         "name": name,
@@ -92,12 +108,25 @@ def command(
         "verdict": verdict,
         "key": private.public.fingerprint,
         "attestations": [one.to_json() for one in attached],
+        "signature": None if signature is None else str(signature),
     }
     lines = [f"Attested {name} ({bundle.digest}) with {private.public.fingerprint}:"]
     lines += [f"  {verdict} here"] if verdict else []
     lines += [f"  {one.predicate_type} of {one.subject}" for one in attached]
+    lines += [] if signature is None else [f"  its files, into {signature}"]
     screen.result(document, "\n".join(lines))
     return exit_codes.ANSWER_IS_NO if verdict == "DIFFERENT" else exit_codes.DONE
+
+
+def _check_signature(key: PrivateKey, file: Path) -> None:
+    """Refuse what could not be written, before the receipt is replayed."""
+    from samovar.attest.model_signing import check_key
+
+    check_key(key)
+    if not file.absolute().parent.is_dir():
+        raise UserError(
+            f"There is no folder {file.absolute().parent}.", hint="Make it first.", code="not_found"
+        )
 
 
 def _replay(screen: Screen, bundle: Bundle, python: Path | None) -> Verification:
