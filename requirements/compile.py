@@ -23,7 +23,6 @@ TABLES = {
     "requirements/ray.txt": (PROJECT, "--extra", "ray-serve"),
     # model-signing 1.1 imports pyOpenSSL without asking for it.
     "requirements/signing.txt": ("model-signing", "pyopenssl", "securesystemslib[crypto]"),
-    "requirements/ray.txt": (PROJECT, "--extra", "ray"),
     # What a model's server imports beside its environment, for `serve --grpc-port`.
     "src/samovar/runtime/grpc/requirements.txt": ("grpcio", "protobuf"),
     # What goes along with `samovar deploy`.
