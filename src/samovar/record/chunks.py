@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import mmap
 import zlib
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from samovar.core.digest import Digest
@@ -18,6 +20,7 @@ from samovar.errors import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
     from pathlib import Path
 
     from samovar.store.layout import Store
@@ -29,6 +32,7 @@ WHOLE_BYTES: Final = 2 << 20
 _WINDOW: Final = 32
 _MASK: Final = 0x3FF
 _READ: Final = 1 << 20
+_WRITERS: Final = 4
 
 
 def cut(data: memoryview | bytes | mmap.mmap, size: int) -> Iterator[tuple[int, int]]:
@@ -77,21 +81,35 @@ def store_file(store: Store, path: Path, name: str) -> RunFile:
     if size <= WHOLE_BYTES:
         digest = store.put_bytes(path.read_bytes())
         return RunFile(path=name, digest=digest, size_bytes=size)
-    whole, chunks = hashlib.sha256(), []
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    whole = hashlib.sha256()
+    chunks: list[Digest] = []
+    waiting: deque[Future[Digest]] = deque()
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ThreadPoolExecutor(_WRITERS) as pool,
+    ):
         for begin, end in cut(data, size):
             piece = data[begin:end]
+            waiting.append(pool.submit(_store_piece, store, piece))
+            # Hashing and writing let other threads go on; so many pieces are in memory at most.
             whole.update(piece)
-            digest = Digest.of(piece)
-            if not store.has_blob(digest, len(piece)):
-                store.put_stream([piece], expected=digest)
-            chunks.append(digest)
+            if len(waiting) > 2 * _WRITERS:
+                chunks.append(waiting.popleft().result())
+        chunks += [piece.result() for piece in waiting]
     return RunFile(
         path=name,
         digest=Digest("sha256:" + whole.hexdigest()),
         size_bytes=size,
         chunks=tuple(chunks),
     )
+
+
+def _store_piece(store: Store, piece: bytes) -> Digest:
+    digest = Digest.of(piece)
+    if not store.has_blob(digest, len(piece)):
+        store.put_stream([piece], expected=digest)
+    return digest
 
 
 def read_file(store: Store, file: RunFile) -> Iterator[bytes]:

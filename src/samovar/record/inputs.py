@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from samovar.compare.facts import CPU_VARIABLES, THREAD_VARIABLES
 from samovar.errors import InvalidProject, UserError
 from samovar.project.files import list_files, select_code
-from samovar.record.chunks import store_file
 from samovar.record.metrics import read_document
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from samovar.core.run import RunFile
     from samovar.project.config import Project, TrainSection
+    from samovar.record.known_files import KnownFiles, Original
     from samovar.store.layout import Store
 
 ALWAYS_COUNT: Final = ("TZ", "PYTHONHASHSEED", "LANG", "LC_ALL")
@@ -40,12 +40,15 @@ class Inputs:
         As the file has them, with what was set on the command line.
     env : dict of str to str or None
         The variables that count.
+    originals : dict of str to Original
+        The files that code and data were read from, by path in the project.
     """
 
     code: tuple[RunFile, ...]
     data: tuple[RunFile, ...]
     params: dict[str, Any]
     env: dict[str, str | None]
+    originals: dict[str, Original]
 
 
 def train_section(project: Project) -> TrainSection:
@@ -65,11 +68,15 @@ def train_section(project: Project) -> TrainSection:
     return project.train
 
 
-def gather(store: Store, project: Project, settings: Mapping[str, Any]) -> Inputs:
+def gather(
+    store: Store, known: KnownFiles, project: Project, settings: Mapping[str, Any]
+) -> Inputs:
     """Store the project's code and data and read its parameters.
 
     Parameters
     ----------
+    known : KnownFiles
+        Files that need not be read again.
     settings : mapping of str to object
         Parameters by dotted path that were set on the command line.
 
@@ -83,11 +90,12 @@ def gather(store: Store, project: Project, settings: Mapping[str, Any]) -> Input
     data_paths = _data_paths(folder, train.data)
     code_paths = _code_paths(project, train, exclude=set(data_paths))
     with store.writing(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        files = list(
+        stored = list(
             pool.map(
-                lambda path: store_file(store, folder / path, path), [*code_paths, *data_paths]
+                lambda path: known.store(store, folder / path, path), [*code_paths, *data_paths]
             )
         )
+    files = [file for file, _ in stored]
     params = read_params(folder, train)
     for path, value in settings.items():
         set_parameter(params, path, value)
@@ -103,6 +111,7 @@ def gather(store: Store, project: Project, settings: Mapping[str, Any]) -> Input
         data=tuple(files[len(code_paths) :]),
         params=params,
         env={name: os.environ.get(name) for name in names},
+        originals={file.path: original for file, original in stored},
     )
 
 

@@ -15,6 +15,7 @@ from samovar.env.machine import machine_facts
 from samovar.record.environments import environment_of, packages_of, wheels_in
 from samovar.record.git import git_state
 from samovar.record.inputs import Inputs, gather, train_section
+from samovar.record.known_files import KnownFiles
 from samovar.record.spec import Spec
 from samovar.record.workspace import numeric_variables
 
@@ -85,7 +86,7 @@ def prepare(
     (workspace / "lock").mkdir()
     locked = lock_of(home, project, workspace=workspace / "lock", progress=progress)
     progress("Storing code and data")
-    inputs = gather(store, project, settings)
+    inputs = gather(store, KnownFiles(home.cache("files")), project, settings)
     wheels = _store_wheels(store, locked)
     venv = environment_of(home, store, locked.lock, project.project.python, progress=progress)
     return Work(

@@ -13,6 +13,7 @@ from samovar.errors import Refused, ScriptFailed
 from samovar.record.chunks import store_file
 from samovar.record.inputs import train_section
 from samovar.record.keeping import keep_for_bundle
+from samovar.record.known_files import Signature
 from samovar.record.preparing import Work, inputs_record, prepare
 from samovar.record.runs import Run, new_name, store_run
 from samovar.record.seeds import find_suspects
@@ -147,6 +148,7 @@ def _repeat(
                 workspace / f"run-{number}",
                 timeout_s=options.timeout_s,
                 show=options.show and number == 1,
+                originals=work.inputs.originals,
             )
         )
     return finished
@@ -194,12 +196,14 @@ def _changed_data(work: Work, done: Done) -> list[str]:
     """Name data that the command wrote into, or that changed in the project while it ran."""
     warnings = []
     for file in work.inputs.data:
-        copy, original = done.folder / file.path, work.project.folder / file.path
-        if not copy.is_file() or digest_file(copy) != file.digest:
+        copy = done.folder / file.path
+        if not copy.is_file() or (
+            Signature.of(copy) != done.laid_out[file.path] and digest_file(copy) != file.digest
+        ):
             warnings.append(
                 f"the command changed its data {file.path}; the record has the original"
             )
-        if not original.is_file() or original.stat().st_size != file.size_bytes:
+        if not work.inputs.originals[file.path].is_unchanged():
             warnings.append(f"{file.path} changed in the project while the command ran")
     return warnings
 

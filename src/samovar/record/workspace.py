@@ -15,15 +15,18 @@ from samovar.core.run import RunFile
 from samovar.errors import ScriptFailed
 from samovar.record.chunks import read_file
 from samovar.record.execute import Execution, execute, split_command
+from samovar.record.known_files import Signature, copy_unchanged
 from samovar.record.metrics import Metrics, read_metrics
 from samovar.record.notebooks import cause, failed_cell, without_colours
 from samovar.record.predictions import read_predictions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from threading import Event
 
     from samovar.core.receipt import Tensor
     from samovar.env.venv import Venv
+    from samovar.record.known_files import Original
     from samovar.record.spec import Content, Spec
     from samovar.store.layout import Store
 
@@ -52,6 +55,8 @@ class Done:
         None where the project has none.
     watched : tuple of pair of str
         Kind and object of what it read outside its copy, connected to or started.
+    laid_out : mapping of str to Signature
+        Of the data in the copy, before the command ran.
     """
 
     folder: Path
@@ -59,10 +64,19 @@ class Done:
     metrics: Metrics
     predictions: tuple[Tensor, ...] | None
     watched: tuple[tuple[str, str], ...]
+    laid_out: Mapping[str, Signature]
 
 
-def lay_out(store: Store, spec: Spec, folder: Path) -> None:
+def lay_out(
+    store: Store, spec: Spec, folder: Path, originals: Mapping[str, Original] | None = None
+) -> None:
     """Write the code, the data and the parameters into an empty folder.
+
+    Parameters
+    ----------
+    originals : mapping of str to Original, optional
+        Files that the stored ones were read from: while unchanged they are copied instead, by the
+        file system's own means.
 
     Raises
     ------
@@ -72,7 +86,9 @@ def lay_out(store: Store, spec: Spec, folder: Path) -> None:
     for path, content in {**spec.code, **spec.data}.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write(store, content, target)
+        original = (originals or {}).get(path)
+        if original is None or not copy_unchanged(original, target):
+            _write(store, content, target)
     if spec.params_path is not None:
         target = folder / spec.params_path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -143,6 +159,7 @@ def run_spec(
     timeout_s: float | None,
     show: bool,
     stop: Event | None = None,
+    originals: Mapping[str, Original] | None = None,
 ) -> Done:
     """Execute a spec in an empty folder.
 
@@ -158,6 +175,8 @@ def run_spec(
         Pass its output on while it runs.
     stop : threading.Event, optional
         Once it is set, the command is ended.
+    originals : mapping of str to Original, optional
+        As :func:`lay_out` takes them.
 
     Raises
     ------
@@ -167,7 +186,8 @@ def run_spec(
     """
     folder.mkdir()
     log = folder.with_name(folder.name + ".watched")
-    lay_out(store, spec, folder)
+    lay_out(store, spec, folder, originals)
+    laid_out = {path: Signature.of(folder / path) for path in spec.data}
     execution = execute(
         split_command(spec.command, venv.interpreter.path),
         folder=folder,
@@ -191,6 +211,7 @@ def run_spec(
         metrics=metrics,
         predictions=predictions,
         watched=read_watched(log),
+        laid_out=laid_out,
     )
 
 
