@@ -14,8 +14,8 @@ import pytest
 from numpydoc.validate import validate
 
 import samovar.core
+from samovar.cli.application import application
 from samovar.cli.commands import COMMANDS
-from samovar.cli.main import application
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -1,16 +1,14 @@
-"""From a TARGET to an open bundle: packed, loaded or pulled first where it is not in the store."""
+"""From a TARGET to an open bundle: packed, loaded or pulled first where it is not in the store.
+
+What locks, packs, loads and pulls is imported where it is needed: most targets are in the store.
+"""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from samovar.bundle.archive import import_layout, load
-from samovar.bundle.checking import check_content
-from samovar.bundle.environment import LockedEnvironment, locked_environment
-from samovar.bundle.locking import lock_of
 from samovar.bundle.opened import Bundle, open_bundle, unpack_bundle
-from samovar.bundle.pack import Packed, pack_project
 from samovar.bundle.target import (
     Archive,
     LayoutFolder,
@@ -21,15 +19,15 @@ from samovar.bundle.target import (
     Target,
 )
 from samovar.core.reference import Reference
-from samovar.env.lock import Lock
 from samovar.errors import NotFound, UserError
-from samovar.project.config import read_project
 from samovar.store.home import is_offline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from samovar.bundle.environment import LockedEnvironment
+    from samovar.bundle.pack import Packed
     from samovar.core.descriptor import Descriptor
     from samovar.store.home import Home
     from samovar.store.layout import Store
@@ -80,6 +78,10 @@ def pack_folder(
     home: Home, store: Store, folder: Path, *, tag: Reference | None, progress: Progress
 ) -> tuple[Reference, Packed]:
     """Pack the project in a folder, locking it first where it has no lock."""
+    from samovar.bundle.locking import lock_of
+    from samovar.bundle.pack import pack_project
+    from samovar.project.config import read_project
+
     project = read_project(folder)
     reference = tag or Reference.parse(project.project.name)
     with home.workspace() as workspace:
@@ -106,7 +108,13 @@ def locked_of(
     workspace : Path
         An empty folder; the wheels that travel with the lock stay in it.
     """
+    from samovar.bundle.environment import LockedEnvironment, locked_environment
+    from samovar.bundle.locking import lock_of
+    from samovar.env.lock import Lock
+
     if isinstance(target, ProjectFolder):
+        from samovar.project.config import read_project
+
         project = read_project(target.path)
         locked = lock_of(home, project, workspace=workspace, progress=progress)
         return LockedEnvironment(
@@ -123,13 +131,16 @@ def _find(store: Store, reference: Reference, progress: Progress) -> Descriptor:
     except NotFound:
         if not reference.is_remote or is_offline():
             raise
-    from samovar.registry.pull import pull  # HTTP is slow to import and seldom needed here
+    from samovar.bundle.checking import check_content
+    from samovar.registry.pull import pull
 
     progress(f"Pulling {reference}")
     return pull(store, reference, check=partial(check_content, store.blobs)).descriptor
 
 
 def _load(home: Home, store: Store, target: Archive | LayoutFolder) -> tuple[Reference, Bundle]:
+    from samovar.bundle.archive import import_layout, load
+
     if isinstance(target, Archive):
         loaded = load(home, store, target.path)
     else:

@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from samovar.cli import exit_codes
-from samovar.cli.opening import find, open_store
-from samovar.cli.sizes import human_size
-from samovar.cli.transfer import parse_size, plain_http_option, showing
-from samovar.core.reference import Reference
+from samovar.cli.pushing import push_name
+from samovar.cli.transfer import parse_size, plain_http_option
 from samovar.registry.options import Options
 
 if TYPE_CHECKING:
@@ -34,25 +31,6 @@ def command(
 
     What the registry has already is not sent again. Credentials are those that 'docker login' kept.
     """
-    options = Options(
-        plain_http=plain_http, chunk_bytes=None if chunk_size is None else parse_size(chunk_size)
-    )
-    target = Reference.parse(destination or reference)
-    store = open_store()
-    _, descriptor = find(store, reference)
-    from samovar.registry.push import push  # the HTTP client is slow to import
-
-    with showing(screen, f"Pushing to {target}") as progress:
-        done = push(store, descriptor, target, options=options, progress=progress)
-    document = {
-        "name": str(target),
-        "digest": str(done.digest),
-        "uploaded_bytes": done.uploaded_bytes,
-        "skipped_bytes": done.skipped_bytes,
-    }
-    screen.result(
-        document,
-        f"Pushed {target} ({done.digest}): {human_size(done.uploaded_bytes)} sent, "
-        f"{human_size(done.skipped_bytes)} were there.",
-    )
-    return exit_codes.DONE
+    chunk_bytes = None if chunk_size is None else parse_size(chunk_size)
+    options = Options(plain_http=plain_http, chunk_bytes=chunk_bytes)
+    return push_name(screen, reference, destination, options)

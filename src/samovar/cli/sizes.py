@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-import click
+if TYPE_CHECKING:
+    import click
 
 _UNITS = {
     "": 1, "b": 1,
@@ -33,6 +35,8 @@ def read_size(_ctx: click.Context, _option: click.Parameter, value: str | None) 
     """Read an option that is a size in bytes: ``16MiB``, ``512m``, ``1GB``, ``1048576``."""
     if value is None:
         return None
+    import click
+
     match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", value)
     if match is None or match[2].lower() not in _UNITS:
         raise click.BadParameter(f"{value!r} is not a size, such as 16MiB.")

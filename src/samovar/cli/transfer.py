@@ -6,8 +6,6 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-import click
-
 from samovar.cli.sizes import human_size
 from samovar.errors import UserError
 
@@ -24,6 +22,8 @@ _STEP: Final = 0.25
 
 def plain_http_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--plain-http``."""
+    import click
+
     return click.option(
         "--plain-http",
         is_flag=True,

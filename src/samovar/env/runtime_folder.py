@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from filelock import FileLock
-
 import samovar
 from samovar.core.digest import Digest
 from samovar.env.uv import run_uv
@@ -86,6 +84,8 @@ def kept_folder(folder: Path, fill: Callable[[Path], None]) -> Path:
     """Give a folder that one process fills once, whole or not at all."""
     if (folder / _READY).exists():
         return folder
+    from filelock import FileLock
+
     with FileLock(f"{folder}.lock"):
         if not (folder / _READY).exists():
             shutil.rmtree(folder, ignore_errors=True)
