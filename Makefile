@@ -23,6 +23,10 @@ $(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt \
 	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@# Byte code of what a command imports: where Python may not write it, each start would compile.
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c "import samovar.cli.application, samovar.registry.sending, \
+	  samovar.image.assemble, samovar.bundle.pack, rich.console, rich.status"
+	@$(BIN)/python -m compileall -q src/samovar
 	@touch $@
 
 demo: setup  ## the main job on examples/web, told as a story

@@ -49,6 +49,10 @@ def setup(session: nox.Session) -> None:
     install = ("-m", "uv", "pip", "install", "-q", "--python", _python())
     _run(session, *install, *hashed, INPUTS[1])
     _run(session, *install, "--no-deps", "--no-build-isolation", "-e", ".")
+    # Byte code of what a command imports: where Python may not write it, each start would compile.
+    imported = "import samovar.cli.application, samovar.registry.sending, samovar.image.assemble"
+    session.run(_python(), "-c", imported, external=True, env={"PYTHONDONTWRITEBYTECODE": ""})
+    _run(session, "-m", "compileall", "-q", "src/samovar")
     READY.touch()
 
 

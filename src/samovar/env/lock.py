@@ -10,15 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from packaging.pylock import Package, Pylock, PylockValidationError
-
-from samovar.core.toml import parse_toml
 from samovar.errors import InvalidRequirements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from packaging.markers import Marker
+    from packaging.pylock import Package
 
 FILE: Final = "pylock.toml"
 
@@ -111,6 +109,10 @@ class Lock:
         InvalidRequirements
             Naming the field that is wrong.
         """
+        from packaging.pylock import Pylock, PylockValidationError
+
+        from samovar.core.toml import parse_toml
+
         try:
             document = parse_toml(data.decode())
             lock = Pylock.from_dict(document)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from samovar.bundle.opened import unpack_bundle
 from samovar.core import bundle as bundle_layout
-from samovar.env.lock import Lock
 from samovar.image.base_choice import choose_base
 from samovar.image.config import describe_image
 from samovar.image.evidence import attach_evidence
@@ -56,14 +55,13 @@ def assemble(
         As image/build.py says; nothing is named then.
     """
     with ExitStack() as stack:
-        lock = Lock.from_bytes(bundle.lock)
         travelling = _travelling(home, store, bundle, stack)
         images: dict[str, Image] = {}
         made = 0
         for platform in platforms:
             progress(f"Building the image for {platform}")
             base = choose_base(home, store, base_text, bundle.document.python, platform, progress)
-            wheels = choose_for_base(lock, base, platform, travelling)
+            wheels = choose_for_base(home, bundle.lock, base, platform, travelling)
             image, count = _one_image(home, store, bundle, base, wheels, platform, progress)
             images[platform] = image
             made += base.built + count

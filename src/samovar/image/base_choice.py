@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from samovar.errors import EnvironmentMismatch, UserError
 from samovar.image.base import Base, debian_base
-from samovar.image.base_image import image_base
 from samovar.image.base_lock import lock_of_base
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ def choose_base(
     """
     lock = lock_of_base(text, python)
     if lock is None:
+        from samovar.image.base_image import image_base
+
         return image_base(home, store, text, python=python, platform=platform, progress=progress)
     if lock.python != python:
         raise EnvironmentMismatch(

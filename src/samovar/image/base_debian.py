@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from samovar.core.tar import TarMember
 from samovar.errors import Unavailable
-from samovar.image.deb import MERGED, DebFile, read_deb
 from samovar.image.download import Download, fetch_all
 from samovar.image.mirror import archives
 from samovar.image.paths import USER
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from samovar.image.base_lock import BaseLock
+    from samovar.image.deb import DebFile
 
     Progress = Callable[[str], None]
 
@@ -111,6 +111,8 @@ def base_members(
     debs : dict of str to Path
         The packages by their SHA-256.
     """
+    from samovar.image.deb import read_deb
+
     found: dict[str, DebFile] = {}
     for package in lock.packages[platform]:
         if package.layer == layer:
@@ -133,6 +135,8 @@ def _written(found: dict[str, DebFile]) -> list[TarMember]:
         for path, file in sorted(found.items())
         if path.startswith(_CERTIFICATES) and path.endswith(".crt")
     ]
+    from samovar.image.deb import MERGED
+
     links = [TarMember(path=name, link=f"usr/{name}") for name in MERGED[:4]]
     folders = ("tmp", "run", "proc", "sys", "dev", "usr/bin", "usr/sbin", "usr/lib64")
     texts = {

@@ -23,7 +23,6 @@ from samovar.core.digest import Digest
 from samovar.core.tar import TarMember, ending, header, padding, with_parents
 from samovar.errors import Refused
 from samovar.image.made import Layer
-from samovar.image.zip_members import inflate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,6 +61,8 @@ class DeflatedMember(TarMember):
 
     def content(self) -> bytes:
         """Give the content, checked."""
+        from samovar.image.zip_members import inflate
+
         content = inflate(self.deflated, self.size_bytes, self.crc32, self.path, deflated=True)
         if self.sha256 is not None and hashlib.sha256(content).digest() != self.sha256:
             raise Refused(

@@ -14,20 +14,20 @@ from samovar.core.digest import Digest
 from samovar.core.tar import TarMember
 from samovar.env.lock import Lock, LockedFile, LockedPackage
 from samovar.env.runtime_folder import boot_file, code_files, code_path
-from samovar.env.uv import run_uv
 from samovar.errors import Damaged
 from samovar.image.download import Download, fetch_all
 from samovar.image.layer import store_layer
 from samovar.image.layer_cache import cached_layer
 from samovar.image.paths import BUNDLE, RUNTIME
 from samovar.image.plan import Sized, plan_packages
-from samovar.image.wheel import Scheme, WheelSource, wheel_members
+from samovar.image.scheme import Scheme, WheelSource
+from samovar.image.wheel_choice import VERSION as CHOICE_VERSION
 from samovar.image.wheel_choice import ChosenWheel, choose_wheels
 from samovar.store.atomic import write_file
 from samovar.store.home import is_offline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Executor, Future
 
     from samovar.image.base import Base
@@ -147,6 +147,8 @@ def _wheel_layer(
     home: Home, store: Store, wheels: Wheels, what: str, progress: Progress
 ) -> tuple[Layer, bool]:
     def make() -> Layer:
+        from samovar.image.wheel import wheel_members
+
         sources = wheels.fetch(home, progress)
         members: dict[str, TarMember] = {}
         for source in sources.values():
@@ -168,10 +170,25 @@ def _key(wheels: Wheels) -> dict[str, Any]:
     }
 
 
-def choose_for_base(lock: Lock, base: Base, platform: str, travelling: Path | None) -> Wheels:
-    """Choose the model's wheels for a base."""
+def choose_for_base(
+    home: Home, lock: bytes, base: Base, platform: str, travelling: Path | None
+) -> Wheels:
+    """Choose the model's wheels for a base.
+
+    Raises
+    ------
+    Unavailable
+        Where a package has no wheel that fits.
+    """
+    memory = home.cache("image") / f"wheels-{_choice_key(lock, base, platform)}.json"
+    chosen = _remembered(memory)
+    if chosen is None:
+        chosen = choose_wheels(
+            Lock.from_bytes(lock), platform=platform, minor=base.minor, libc=base.libc
+        )
+        _remember(memory, chosen)
     return Wheels(
-        chosen=choose_wheels(lock, platform=platform, minor=base.minor, libc=base.libc),
+        chosen=chosen,
         travelling=travelling,
         scheme=Scheme.environment(base.minor),
     )
@@ -188,8 +205,7 @@ def choose_runtime(home: Home, base: Base, platform: str) -> Wheels:
         Where the index has another file than samovar pins.
     """
     pinned = RUNTIME_REQUIREMENTS.read_bytes()
-    key = Digest.of(b"\n".join([pinned, base.minor.encode(), f"{platform} {base.libc}".encode()]))
-    memory = home.cache("image") / f"runtime-{key.hex}.json"
+    memory = home.cache("image") / f"runtime-{_choice_key(pinned, base, platform)}.json"
     chosen = _remembered(memory)
     if chosen is None:
         lock = _runtime_lock(home, base.minor)
@@ -201,10 +217,7 @@ def choose_runtime(home: Home, base: Base, platform: str) -> Wheels:
                     hint="Do not use this index.",
                     code="hash_mismatch",
                 )
-        listed = [
-            [wheel.package.name, wheel.package.version, asdict(wheel.file)] for wheel in chosen
-        ]
-        write_file(memory, canonical_json(listed))
+        _remember(memory, chosen)
     return Wheels(chosen=chosen, travelling=None, scheme=Scheme.runtime(base.minor))
 
 
@@ -239,6 +252,17 @@ def code_members() -> list[TarMember]:
     return [*members, boot]
 
 
+def _choice_key(pinned: bytes, base: Base, platform: str) -> str:
+    """Name a choice of wheels by all that it depends on."""
+    facts = f"{CHOICE_VERSION} {base.minor} {platform} {base.libc}"
+    return Digest.of(b"\n".join([pinned, facts.encode()])).hex
+
+
+def _remember(memory: Path, chosen: Sequence[ChosenWheel]) -> None:
+    listed = [[wheel.package.name, wheel.package.version, asdict(wheel.file)] for wheel in chosen]
+    write_file(memory, canonical_json(listed))
+
+
 def _remembered(memory: Path) -> tuple[ChosenWheel, ...] | None:
     """Read which wheels were chosen before; asking uv and reading its answer takes longer."""
     try:
@@ -258,6 +282,8 @@ def _remembered(memory: Path) -> tuple[ChosenWheel, ...] | None:
 
 def _runtime_lock(home: Home, minor: str) -> Lock:
     """Find where the pinned packages are to be had; the index is the user's own."""
+    from samovar.env.uv import run_uv
+
     with home.workspace() as workspace:
         output = workspace / "pylock.toml"
         run_uv(

@@ -7,9 +7,7 @@ OWASP CycloneDX 1.6 (ECMA-424); package URL specification.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
-from uuid import NAMESPACE_URL, uuid5
 
 from samovar import __version__
 from samovar.image.base import Component
@@ -49,6 +47,9 @@ def cyclonedx(bundle: Bundle, listed: Sequence[Component], created: str) -> byte
     created : str
         RFC 3339.
     """
+    from datetime import datetime
+    from uuid import NAMESPACE_URL, uuid5
+
     from cyclonedx.model.bom import Bom, BomMetaData
     from cyclonedx.model.component import Component as Part
     from cyclonedx.model.component import ComponentType

@@ -15,7 +15,6 @@ import csv
 import hashlib
 import io
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from packaging.utils import canonicalize_name
@@ -24,12 +23,13 @@ from samovar.core.canonical import canonical_json
 from samovar.core.tar import TarMember
 from samovar.errors import Refused
 from samovar.image.layer import DeflatedMember
-from samovar.image.paths import PYTHON, RUNTIME, VENV, site_packages
+from samovar.image.paths import PYTHON
 from samovar.image.zip_members import ZipMember, read_members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+
+    from samovar.image.scheme import Scheme, WheelSource
 
 _RECORD_FILES: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _WHEEL_MAJOR: Final = "1"
@@ -41,55 +41,6 @@ if __name__ == "__main__":
 """
 _ENTRY_POINT: Final = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[.*\])?")
 _SCRIPT_NAME: Final = re.compile(r"[\w.-]+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelSource:
-    """A wheel that is to be unpacked.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its digest was checked against the lock.
-    name, version : str
-        Of the distribution in the lock.
-    direct_url : mapping, optional
-        What PEP 610 has recorded where the lock names this very file and no index.
-    """
-
-    path: Path
-    name: str
-    version: str
-    direct_url: Mapping[str, object] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scheme:
-    """Where the parts of wheels go.
-
-    Parameters
-    ----------
-    site : str
-        Folder of the packages, from the image's root.
-    prefix : str
-        Folder of everything else; scripts go into its ``bin``.
-    minor : str
-        Version of Python, ``3.11``.
-    """
-
-    site: str
-    prefix: str
-    minor: str
-
-    @classmethod
-    def environment(cls, minor: str) -> Scheme:
-        """Give that of the model's virtual environment."""
-        return cls(site=site_packages(minor), prefix=VENV, minor=minor)
-
-    @classmethod
-    def runtime(cls, minor: str) -> Scheme:
-        """Give that of the runtime's folder, flat as ``pip install --target`` makes it."""
-        return cls(site=RUNTIME, prefix=RUNTIME, minor=minor)
 
 
 def wheel_members(wheel: WheelSource, scheme: Scheme) -> list[TarMember]:

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from packaging.tags import Tag, compatible_tags, cpython_tags
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
 from samovar.core.platforms import marker_environment
 from samovar.errors import InvalidRequirements, Unavailable
 from samovar.image.platform import MACHINES
@@ -21,10 +18,14 @@ from samovar.image.platform import MACHINES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from packaging.tags import Tag
+
     from samovar.env.lock import Lock, LockedFile, LockedPackage
     from samovar.image.platform import Libc
 
 # The oldest glibc that the ABI of each architecture knows, and PEP 600's older names.
+VERSION: Final = 1
+"""Grows with every change to which wheel is the best: choices are remembered."""
 _OLDEST_GLIBC: Final = {"x86_64": 5, "aarch64": 17}
 _OLD_NAMES: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
@@ -86,6 +87,8 @@ def choose_wheels(lock: Lock, *, platform: str, minor: str, libc: Libc) -> tuple
 
 @lru_cache(maxsize=8)
 def _ranks(platform: str, minor: str, libc: Libc) -> dict[Tag, int]:
+    from packaging.tags import compatible_tags, cpython_tags
+
     version = tuple(int(part) for part in minor.split("."))
     interpreter = f"cp{''.join(minor.split('.'))}"
     platforms = list(_platform_tags(MACHINES[platform], libc))
@@ -118,6 +121,8 @@ def _best(package: LockedPackage, ranks: dict[Tag, int]) -> LockedFile | None:
 
 
 def _tags(name: str) -> frozenset[Tag]:
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
     try:
         return parse_wheel_filename(name)[3]
     except InvalidWheelFilename:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from samovar.core import media_types
 from samovar.core.manifest import Index
 from samovar.errors import InvalidReference
+from samovar.registry.asked import ask_on_loopback
 from samovar.registry.options import Options
 from samovar.registry.progress import Progress, Tally
-from samovar.registry.unchanged import has_everything
 from samovar.store.reach import referrers
 
 if TYPE_CHECKING:
@@ -81,12 +81,18 @@ def push(
     with store.writing():
         evidence = referrers(store, descriptor) if options.referrers else []
         documents = _ordered(store, [descriptor, *evidence])
-        if has_everything(reference, descriptor, documents, options):
+        name = reference.tag or str(descriptor.digest)
+        asked = ask_on_loopback(reference, name, documents, options)
+        if (
+            asked is not None
+            and asked.named == descriptor.digest
+            and asked.known.issuperset(document.digest for document in documents)
+        ):
             _skip_all(store, documents, tally)
         else:
             from samovar.registry.sending import send  # the HTTP client is slow to import
 
-            send(store, descriptor, reference, documents, options=options, tally=tally)
+            send(store, descriptor, reference, documents, options=options, tally=tally, asked=asked)
     return Transfer(
         digest=descriptor.digest,
         uploaded_bytes=tally.moved_bytes,

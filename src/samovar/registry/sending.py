@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from samovar.core.descriptor import Descriptor
     from samovar.core.digest import Digest
+    from samovar.registry.asked import Asked
     from samovar.registry.options import Options
     from samovar.registry.progress import Tally
     from samovar.store.layout import Store
@@ -32,6 +33,7 @@ def send(
     *,
     options: Options,
     tally: Tally,
+    asked: Asked | None = None,
 ) -> None:
     """Send the blobs and documents that a registry lacks.
 
@@ -43,10 +45,16 @@ def send(
         Manifests and indexes, children before parents.
     tally : Tally
         Counts what moved and what was there.
+    asked : Asked, optional
+        What the registry said already, over plain http.
     """
     name = reference.tag or str(descriptor.digest)
     with opened(reference, options, pushes=True) as remote:
-        known = {one.digest for one in documents if remote.find(str(one.digest)) == one.digest}
+        if asked is None:
+            known = {one.digest for one in documents if remote.find(str(one.digest)) == one.digest}
+        else:
+            known = set(asked.known)
+            remote.transport.speak_plainly()
         _push_blobs(store, remote, blobs_of(store, documents, known), reference, tally)
         for document in documents:
             is_root = document.digest == descriptor.digest

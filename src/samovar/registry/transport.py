@@ -97,6 +97,10 @@ class Transport:
         """Close every connection."""
         self._client.close()
 
+    def speak_plainly(self) -> None:
+        """Take it as known that the registry, on loopback, speaks http without TLS."""
+        self._scheme = "http"
+
     def backoff(self) -> Backoff:
         """Begin to count attempts at something."""
         return Backoff(self.options, self.stop)

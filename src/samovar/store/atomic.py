@@ -27,7 +27,7 @@ class Unfinished:
         self._path = path
         self.file = file
 
-    def keep_as(self, path: Path, *, mode: int = 0o644) -> None:
+    def keep_as(self, path: Path, *, mode: int = 0o644, sync: bool = True) -> None:
         """Give the finished file its name; what stood there is replaced.
 
         Parameters
@@ -36,13 +36,16 @@ class Unfinished:
             On the same file system.
         mode : int
             Permission bits, whatever the umask is.
+        sync : bool
+            False where whoever lets a name point to it syncs the folder first.
         """
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.close()
         self._path.chmod(mode)
         self._path.replace(path)
-        sync_folder(path.parent)
+        if sync:
+            sync_folder(path.parent)
 
     def discard(self) -> None:
         """Remove the bytes, unless they were kept."""

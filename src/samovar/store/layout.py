@@ -18,7 +18,7 @@ from samovar.core.digest import Digest
 from samovar.core.manifest import MAX_MANIFEST_BYTES, Index, Manifest, describe
 from samovar.errors import Damaged, NotFound
 from samovar.store import locks
-from samovar.store.atomic import unfinished_file, write_file
+from samovar.store.atomic import sync_folder, unfinished_file, write_file
 from samovar.store.digests import digest_file
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Store:
                 raise Damaged(f"{size} bytes arrived; {size_bytes} were declared.")
             if expected is not None and digest != expected:
                 raise Damaged(f"The bytes that arrived have the digest {digest}, not {expected}.")
-            unfinished.keep_as(self.blob_path(digest), mode=0o444)
+            unfinished.keep_as(self.blob_path(digest), mode=0o444, sync=False)
         return digest, size
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
@@ -190,6 +190,8 @@ class Store:
             artifact_type=descriptor.artifact_type,
             annotations={REF_NAME: name},
         )
+        # Blobs are kept one by one; that they are there survives a power cut from here on.
+        sync_folder(self.blobs)
         with self._changing_names() as entries:
             entries[name] = named
 

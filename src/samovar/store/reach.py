@@ -13,6 +13,7 @@ from samovar.core.digest import Digest
 from samovar.core.manifest import Index
 from samovar.errors import Damaged, NotFound
 from samovar.store.digests import digest_file
+from samovar.store.subjects import all_subjects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from samovar.core.descriptor import Descriptor
     from samovar.store.layout import Store
 
-_MAX_REFERRER_BYTES = 1024 * 1024
 _DOCUMENTS = media_types.MANIFESTS | media_types.INDEXES
 
 
@@ -158,12 +158,9 @@ def _roots(store: Store) -> list[Descriptor]:
 def _documents(store: Store) -> list[Descriptor]:
     """Give the manifests that say in ``subject`` what they belong to, subjects first."""
     found: dict[Digest, Descriptor] = {}
-    for path in sorted(store.blobs.iterdir()):
-        if path.stat().st_size <= _MAX_REFERRER_BYTES:
-            with suppress(Damaged, NotFound):
-                descriptor = store.describe_blob(Digest(f"sha256:{path.name}"))
-                if _subject(store, descriptor) is not None:
-                    found[descriptor.digest] = descriptor
+    for digest in all_subjects(store):
+        with suppress(Damaged, NotFound):
+            found[digest] = store.describe_blob(digest)
     ordered: list[Descriptor] = []
     while found:
         ready = [one for one in found.values() if _subject(store, one) not in found]

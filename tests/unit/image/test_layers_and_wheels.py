@@ -22,7 +22,8 @@ from samovar.core.tar import TarMember
 from samovar.errors import Damaged, Refused
 from samovar.image.layer import CARRIED_BYTES, store_layer
 from samovar.image.layer_cache import cached_layer
-from samovar.image.wheel import Scheme, WheelSource, wheel_members
+from samovar.image.scheme import Scheme, WheelSource
+from samovar.image.wheel import wheel_members
 from samovar.store.home import Home
 from samovar.store.layout import Store
 from unit.image.wheels import layer_files, make_wheel, open_layer

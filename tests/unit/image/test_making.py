@@ -34,7 +34,7 @@ from samovar.image.made import Built, Layer
 from samovar.image.manifest import bundle_layers, start_layer, store_image, store_index
 from samovar.image.packages import Wheels, code_members, direct_url
 from samovar.image.platform import Libc
-from samovar.image.wheel import Scheme
+from samovar.image.scheme import Scheme
 from samovar.image.wheel_choice import ChosenWheel
 from samovar.store.home import Home
 from samovar.store.layout import Store

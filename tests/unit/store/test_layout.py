@@ -9,7 +9,8 @@ from samovar.core.manifest import Index, Manifest
 from samovar.core.reference import Reference
 from samovar.errors import Damaged, NotFound
 from samovar.store.layout import Store
-from samovar.store.reach import check, collect, size_bytes, walk
+from samovar.store.reach import check, collect, referrers, size_bytes, walk
+from samovar.store.subjects import all_subjects
 
 
 @pytest.fixture
@@ -164,3 +165,16 @@ def test_check_names_an_altered_manifest_once(store: Store) -> None:
     store.set_name(Reference.parse("titanic"), root)
     alter(store, root.digest)
     assert [problem.digest for problem in check(store)] == [str(root.digest)]
+
+
+def test_subjects_are_read_once_and_what_was_damaged_is_read_again(store: Store) -> None:
+    bundle = put_bundle(store, b"model")
+    evidence = put_bundle(store, b"sbom", subject=bundle)
+    whole = store.blob_path(evidence.digest).read_bytes()
+    alter(store, evidence.digest)
+    assert referrers(store, bundle) == []
+    store.blob_path(evidence.digest).write_bytes(whole)
+    assert [found.digest for found in referrers(store, bundle)] == [evidence.digest]
+    assert all_subjects(store) == {evidence.digest: bundle.digest}
+    (store.root / "subjects.json").write_text('{"x": 1')
+    assert all_subjects(store) == {evidence.digest: bundle.digest}
