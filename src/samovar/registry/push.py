@@ -85,6 +85,7 @@ def push(
         asked = ask_on_loopback(reference, name, documents, options)
         if (
             asked is not None
+            and not _has_envelopes(store, evidence)  # they have tags of cosign's beside
             and asked.named == descriptor.digest
             and asked.known.issuperset(document.digest for document in documents)
         ):
@@ -98,6 +99,16 @@ def push(
         uploaded_bytes=tally.moved_bytes,
         skipped_bytes=tally.skipped_bytes,
     )
+
+
+def _has_envelopes(store: Store, evidence: Iterable[Descriptor]) -> bool:
+    for descriptor in evidence:
+        content = store.read_document(descriptor)
+        if not isinstance(content, Index) and any(
+            layer.media_type == media_types.IN_TOTO_ENVELOPE for layer in content.layers
+        ):
+            return True
+    return False
 
 
 def _skip_all(store: Store, documents: Iterable[Descriptor], tally: Tally) -> None:
