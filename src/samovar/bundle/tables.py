@@ -40,6 +40,7 @@ _ARROW_TYPES: Final = {
     "float32": "float32", "float64": "float64", "Float32": "float32", "Float64": "float64",
     "string": "string", "object": "string", "decimal": "string", "datetime": "string",
 }  # fmt: skip
+_OF_CATEGORIES: Final = {str: "string", int: "int64", float: "float64", bool: "bool_"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +212,7 @@ def _read_csv(file: IO[bytes], path: Path | None, signature: Signature) -> Itera
     types = {
         header[place]: _arrow_type(column)
         for place, column in zip(chosen, signature.inputs, strict=False)
-        if column.dtype in _ARROW_TYPES
+        if _arrow_name(column) is not None
     } or {header[place]: arrow.string() for place in chosen}
     try:
         reader = arrow_csv.open_csv(
@@ -279,7 +280,15 @@ def _choose(header: Sequence[str], name: str, signature: Signature) -> list[int]
 def _arrow_type(column: Column) -> Any:
     import pyarrow as arrow
 
-    return getattr(arrow, _ARROW_TYPES[column.dtype])()
+    return getattr(arrow, _arrow_name(column) or "string")()
+
+
+def _arrow_name(column: Column) -> str | None:
+    """Name the type that a column's cells are read as; None leaves it to the cells."""
+    if column.dtype != "category":
+        return _ARROW_TYPES.get(column.dtype)
+    kinds = {type(category) for category in column.categories or ()}
+    return _OF_CATEGORIES.get(kinds.pop()) if len(kinds) == 1 else None
 
 
 def _read_parquet(file: IO[bytes], name: str, signature: Signature) -> Iterator[Batch]:

@@ -228,3 +228,9 @@ def test_outputs_as_bytes() -> None:
         b"\x01\x00\x00\x00a\x02\x00\x00\x00\xc3\xa9\x01\x00\x00\x003"
     )
     assert binary_of(Answer("p", np.array([1.5], ">f8"))) == np.array([1.5], "<f8").tobytes()
+
+
+def test_a_bare_empty_cell_is_null_and_a_quoted_one_is_empty_text() -> None:
+    frame = codec("frame", s="string?", n="float64?")
+    rows = read_csv(frame, b's,n\n"",1\n,\n"a ""quoted"" one",\n","",""",""\n')
+    assert rows == [("", 1.0), (None, None), ('a "quoted" one', None), (',","', None)]

@@ -1,4 +1,4 @@
-"""CSV into checked rows: an empty cell is null, text stays as it is written."""
+"""CSV into checked rows: an empty cell is null, a quoted one is empty text."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
+_QUOTED: Final = re.compile(r'(?<![^,\r\n])"(?:[^"]|"")*"(?![^,\r\n])')
+_EMPTY: Final = "\ue000empty\ue000"
+"""Stands for a quoted empty cell, which Python's reader does not tell from a bare one."""
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
@@ -33,6 +36,8 @@ def read_csv(codec: Codec, body: bytes) -> Rows:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput("The CSV is not UTF-8.", code="malformed_body") from error
+    if '""' in text:
+        text = _QUOTED.sub(lambda cell: f'"{_EMPTY}"' if cell[0] == '""' else cell[0], text)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         names = next(reader, None)
@@ -50,7 +55,10 @@ def read_csv(codec: Codec, body: bytes) -> Rows:
                     f"{len(names)}.",
                     code="wrong_number_of_values",
                 )
-            values = [read(cell) for read, cell in zip(parse, cells, strict=True)]
+            values = [
+                read("" if cell == _EMPTY and read is not _text else cell)
+                for read, cell in zip(parse, cells, strict=True)
+            ]
             records.append(dict(zip(names, values, strict=True)))
     except csv.Error as error:
         raise InvalidInput(
@@ -75,7 +83,7 @@ def _cell_reader(column: Column) -> Callable[[str], Any]:
 
 
 def _text(cell: str) -> Any:
-    return cell or None
+    return "" if cell == _EMPTY else cell or None
 
 
 def _number(cell: str) -> Any:
