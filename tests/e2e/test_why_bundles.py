@@ -46,3 +46,16 @@ def test_another_model_is_told_from_other_libraries_and_code(tmp_path: Path) -> 
     again = samovar("why", "titanic:a", "titanic:b", "--json").json
     assert again["runs"] == 0
     assert samovar("why", "titanic:a", "titanic:a", "--json").json["outcome"] == "equal"
+
+    rows = tmp_path / "rows.csv"
+    rows.write_text("age,adult,male,pclass\n24,1,1,3\n8,0,0,1\n")
+    asked = ["why", "titanic:a", "titanic:b", "--inputs", rows]
+    own = samovar(*asked, "--json").json
+    assert [one["factor"] for one in own["culprits"]] == ["model:models/model.pkl"]
+    assert own["runs"] > 0
+    one_row = samovar(*asked, "--row", "1", "--json").json
+    assert [one["factor"] for one in one_row["culprits"]] == ["model:models/model.pkl"]
+    assert samovar(*asked, "--row", "1", "--json").json["runs"] == 0
+    assert "no row 2" in samovar(*asked, "--row", "2", "--json", code=2).error["message"]
+    rows.write_text("age,adult,male,cabin\n24,1,1,3\n")
+    assert "lacks pclass" in samovar(*asked, "--json", code=2).error["message"]

@@ -49,6 +49,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where mixtures run: here, or on the nodes of a running Ray cluster.",
 )
+@click.option(
+    "--inputs",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Ask two bundles about these rows, not about those of A's receipt.",
+)
+@click.option("--row", type=click.IntRange(min=0), metavar="N", help="Only row N, from 0.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), metavar="SECONDS", help="End one then.")
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write one page of HTML."
@@ -88,6 +94,8 @@ def command(screen: Screen, /, a: str, b: str, html: Path | None, **options: Any
             budget=Budget(max_runs=options["max_runs"], max_seconds=options["max_seconds"]),
             timeout_s=options["timeout"],
             executor=options["executor"],
+            inputs=options["inputs"],
+            row=options["row"],
             progress=progress,
         )
     if html is not None:

@@ -1,7 +1,7 @@
 """Ask mixtures of two bundles for predictions: model, code, libraries and Python of either.
 
-What is asked are the reference rows of A's receipt. Nothing is trained; a mixture's model is
-audited like any other before it is loaded.
+What is asked are the reference rows of A's receipt, or rows of the user's. Nothing is trained; a
+mixture's model is audited like any other before it is loaded.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from samovar.bundle.child import Mismatched, child_variables, run_child
 from samovar.bundle.environment import prepare
@@ -49,17 +49,28 @@ class BundleRunner:
     ----------
     a, b : Side
         Two bundles.
+    rows : tuple, optional
+        What they are asked, in the order of A's columns; by default what A's receipt has.
     progress : callable
         Is told what is going on.
     """
 
     def __init__(
-        self, home: Home, store: Store, a: Side, b: Side, *, progress: Callable[[str], None]
+        self,
+        home: Home,
+        store: Store,
+        a: Side,
+        b: Side,
+        *,
+        rows: tuple[Any, ...] | None = None,
+        progress: Callable[[str], None],
     ) -> None:
         self._home, self._store, self._progress = home, store, progress
         self._a, self._b = a, b
         self._bundles = (bundle_of(a), bundle_of(b))
         self._locks = [Lock.from_bytes(bundle.lock) for bundle in self._bundles]
+        self._own_rows = rows is not None
+        self._rows = self._bundles[0].receipt.rows if rows is None else rows
         self._cache = home.cache(_CACHE)
 
     def run(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Outcome]]:
@@ -78,13 +89,18 @@ class BundleRunner:
         return published_between(package, a, b, find_interpreter(self._a.facts.python))
 
     def recorded(self, factors: frozenset[str]) -> tuple[Outcome, Outcome]:
-        """Give both sides' answers on A's rows; B's are asked for where its rows are others."""
+        """Give both sides' answers; those that no receipt has are asked for."""
         one, other = (bundle.receipt for bundle in self._bundles)
+        if self._own_rows:
+            return self._answer(frozenset()), self._answer(factors)
         first = Outcome(predictions=one.outputs, executed=False)
         if (one.rows, one.method) == (other.rows, other.method):
             return first, Outcome(predictions=other.outputs, executed=False)
-        request = Request(mixture=Mixture(taken=factors))
-        return first, self._stored(request) or self._ask(request)
+        return first, self._answer(factors)
+
+    def _answer(self, taken: frozenset[str]) -> Outcome:
+        request = Request(mixture=Mixture(taken=taken))
+        return self._stored(request) or self._ask(request)
 
     def _ask(self, request: Request) -> Outcome:
         started = time.monotonic()
@@ -124,7 +140,7 @@ class BundleRunner:
             "bundle": str(folder),
             "wanted": prepared.wanted,
             "method": receipt.method,
-            "rows": list(receipt.rows),
+            "rows": list(self._rows),
         }
         try:
             answer = run_child(
@@ -172,7 +188,8 @@ class BundleRunner:
 
     def _key(self, request: Request) -> str:
         digests = [str(bundle.digest) for bundle in self._bundles]
-        named = canonical_json([*digests, request.mixture.key, request.repetition])
+        asked = list(self._rows) if self._own_rows else []
+        named = canonical_json([*digests, request.mixture.key, request.repetition, *asked])
         return f"bundles-{Digest.of(named).hex}"
 
     def _stored(self, request: Request) -> Outcome | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from samovar.compare.factors import factors_between
 from samovar.compare.facts import CPU_VARIABLES
 from samovar.compare.rank import imported_distributions
 from samovar.compare.why import Case, explain
 from samovar.errors import UserError
+from samovar.record.asked_rows import asked_rows
 from samovar.record.bundle_mixtures import BundleRunner
 from samovar.record.mixtures import RecordRunner, recorded_outcome
 from samovar.record.on_ray import RayRunner
@@ -18,6 +19,7 @@ from samovar.record.on_ray import RayRunner
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from samovar.compare.answer import Answer
     from samovar.compare.factors import Factor
@@ -46,6 +48,8 @@ def explain_sides(
     budget: Budget,
     timeout_s: float | None,
     executor: str = LOCAL,
+    inputs: Path | None = None,
+    row: int | None = None,
     progress: Callable[[str], None],
 ) -> tuple[Answer, tuple[Factor, ...]]:
     """Explain why two runs differ, or why two bundles answer differently.
@@ -62,6 +66,10 @@ def explain_sides(
         When an execution counts as hanging; by default ten times as long as the runs took.
     executor : str
         ``local``, or ``ray`` for the nodes of a running Ray cluster.
+    inputs : Path, optional
+        A table that two bundles are asked about, instead of the rows of A's receipt.
+    row : int, optional
+        Only this row of it, from 0.
     progress : callable
         Is told what is going on.
 
@@ -83,7 +91,13 @@ def explain_sides(
                 "Mixtures of bundles are asked on this machine.",
                 hint="They take seconds; leave --executor out.",
             )
-        return _explain_bundles(home, store, a, b, question, budget, progress)
+        rows = asked_rows(a.bundle, inputs, row)
+        return _explain_bundles(home, store, a, b, rows, question, budget, progress)
+    if inputs is not None or row is not None:
+        raise UserError(
+            "--inputs and --row ask two bundles.",
+            hint="Two runs are compared by the predictions that they recorded.",
+        )
     one, other = _run_of(a), _run_of(b)
     longest = max(one.record.seconds, other.record.seconds)
     limit_s = timeout_s or max(_AT_LEAST_S, _SLOWER * longest)
@@ -112,12 +126,13 @@ def _explain_bundles(
     store: Store,
     a: Side,
     b: Side,
+    rows: tuple[Any, ...] | None,
     question: Question,
     budget: Budget,
     progress: Callable[[str], None],
 ) -> tuple[Answer, tuple[Factor, ...]]:
-    """Explain why two bundles answer A's reference rows differently."""
-    runner = BundleRunner(home, store, a, b, progress=progress)
+    """Explain why two bundles answer the same rows differently."""
+    runner = BundleRunner(home, store, a, b, rows=rows, progress=progress)
     factors = factors_between(a.facts, b.facts, a.read, b.read)
     one, other = runner.recorded(frozenset(factor.name for factor in factors))
     case = Case(a=one, b=other, factors=factors, imported=_imported(a))
