@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,20 @@ from samovar.cli.deploy_agent import command as agent_command
 from samovar.cli.policies import enforce_policy, policy_option
 from samovar.cli.sizes import read_size
 from samovar.cli.targets import open_target
-from samovar.deploy.folder import service_of, write_bundle, write_files
+from samovar.deploy.folder import (
+    archive_name,
+    service_of,
+    write_archive,
+    write_bundle,
+    write_files,
+)
 from samovar.deploy.plan import Plan
 from samovar.errors import Refused
 from samovar.store.home import Home
 from samovar.store.layout import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from samovar.bundle.opened import Bundle
     from samovar.cli.render import Screen
@@ -84,23 +91,41 @@ def compose_command(screen: Screen, *, apply: bool, **options: Any) -> int:
 @click.option("--apply", is_flag=True, help="Also start it on this machine.")
 def uwsgi_command(screen: Screen, *, apply: bool, **options: Any) -> int:
     """Run the project's own application in uWSGI behind NGINX."""
-    from samovar.deploy import apply_uwsgi, uwsgi
+    from samovar.deploy import environments, uwsgi
 
     job = _Job(screen, options)
     files = uwsgi.write(job.plan)
     if not apply:
         return job.done([*write_files(files, job.folder), *job.write_bundle(job.folder)])
-    staged = job.folder.with_name(f"{job.folder.name}.staged")
-    shutil.rmtree(staged, ignore_errors=True)
-    try:
-        written = [*write_files(files, staged), *job.write_bundle(staged)]
-        with screen.progress("Deploying") as progress:
-            endpoints = apply_uwsgi.apply(
-                job.plan, job.bundle, staged, job.folder, prove=job.prove, progress=progress
-            )
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
-    return job.done(written, endpoints, applied=True)
+    return job.put_in_place(
+        lambda staged: [*write_files(files, staged), *job.write_bundle(staged)],
+        lambda staged, tell: environments.make_uwsgi(job.bundle, staged, tell),
+    )
+
+
+@command.command("nginx")
+@_with_options
+@click.option("--app", is_flag=True, help="Serve the project's own application.")
+@click.option("--apply", is_flag=True, help="Also start it on this machine.")
+def nginx_command(screen: Screen, *, app: bool, apply: bool, **options: Any) -> int:
+    """Run samovar's own server behind NGINX on a bare machine."""
+    from samovar.deploy import behind_nginx, environments
+
+    job = _Job(screen, options)
+    home = Home.locate()
+    store = Store(home.store)
+    files = behind_nginx.write(
+        job.plan, bundle=archive_name(job.bundle), app=app, program=_own_program()
+    )
+
+    def lay(folder: Path) -> list[str]:
+        return [*write_files(files, folder), write_archive(store, job.bundle, folder)]
+
+    if not apply:
+        return job.done(lay(job.folder))
+    return job.put_in_place(
+        lay, lambda _staged, tell: environments.make_cached(home, store, job.bundle, tell)
+    )
 
 
 @command.command("ansible")
@@ -156,7 +181,7 @@ def ray_command(screen: Screen, *, apply: bool, max_replicas: int | None, **opti
 
     job = _Job(screen, options)
     pulled = options["image"]
-    bundle = pulled or apply_ray.payload_name(job.bundle)
+    bundle = pulled or archive_name(job.bundle)
     written = write_files(ray.write(job.plan, bundle=bundle, most=max_replicas), job.folder)
     if pulled is None:
         written += apply_ray.write_payload(Store(Home.locate().store), job.bundle, job.folder)
@@ -201,6 +226,31 @@ class _Job:
                 code="different",
             )
 
+    def put_in_place(
+        self,
+        lay: Callable[[Path], list[str]],
+        prepare: Callable[[Path, Callable[[str], None]], None],
+    ) -> int:
+        """Lay a folder that is a whole service beside its place, and start it there."""
+        from samovar.deploy import apply_folder
+
+        staged = self.folder.with_name(f"{self.folder.name}.staged")
+        shutil.rmtree(staged, ignore_errors=True)
+        try:
+            written = lay(staged)
+            with self.screen.progress("Deploying") as progress:
+                endpoints = apply_folder.apply(
+                    self.plan,
+                    staged,
+                    self.folder,
+                    prepare=lambda folder: prepare(folder, progress),
+                    prove=self.prove,
+                    progress=progress,
+                )
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+        return self.done(written, endpoints, applied=True)
+
     def write_bundle(self, folder: Path) -> list[str]:
         """Write what of the bundle runs outside an image."""
         from samovar.bundle.opened import unpack_bundle
@@ -226,6 +276,12 @@ class _Job:
         lines += [f"It answers at {endpoint}" for endpoint in endpoints]
         self.screen.result(document, "\n".join(lines))
         return exit_codes.DONE
+
+
+def _own_program() -> str:
+    """Give what starts samovar from a script: its name, or its path where no PATH leads to it."""
+    beside = Path(sys.executable).with_name("samovar")
+    return str(beside) if shutil.which("samovar") is None and beside.exists() else "samovar"
 
 
 def _plan(bundle: Bundle, options: dict[str, Any]) -> Plan:

@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from samovar.bundle.archive import save
-from samovar.core.reference import Reference
 from samovar.deploy.ansible import Host
+from samovar.deploy.folder import write_archive
 from samovar.deploy.own_wheel import wheel_name, write_wheel
 from samovar.errors import Unavailable
 
@@ -34,11 +33,8 @@ def write_payload(store: Store, bundle: Bundle, folder: Path) -> list[str]:
     files = folder / _FILES
     files.mkdir(parents=True, exist_ok=True)
     write_wheel(files / wheel_name())
-    archive = files / f"{str(bundle.digest).replace(':', '-')}.tar"
-    if not archive.exists():
-        reference = Reference(name="bundle", digest=bundle.digest)
-        save(store, reference, bundle.descriptor, archive)
-    return [(_FILES / wheel_name()).as_posix(), (_FILES / archive.name).as_posix()]
+    archive = write_archive(store, bundle, files)
+    return [(_FILES / wheel_name()).as_posix(), (_FILES / archive).as_posix()]
 
 
 def apply(plan: Plan, folder: Path, progress: Progress) -> tuple[list[str], dict[str, int]]:

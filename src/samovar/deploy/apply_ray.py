@@ -8,10 +8,9 @@ import sys
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from samovar.bundle.archive import save
 from samovar.bundle.cluster import connect_ray
-from samovar.core.reference import Reference
 from samovar.deploy import ray
+from samovar.deploy.folder import write_archive
 from samovar.deploy.probe import wait_until_answers
 from samovar.errors import Unavailable
 
@@ -29,20 +28,10 @@ _ANSWERS_WITHIN_S = 30.0
 _SHOWN = 2000
 
 
-def payload_name(bundle: Bundle) -> str:
-    """Give the name of the saved bundle beside the application."""
-    return f"{str(bundle.digest).replace(':', '-')}.tar"
-
-
 def write_payload(store: Store, bundle: Bundle, folder: Path) -> list[str]:
     """Put the saved bundle beside the application; give its name."""
     ray.check_size(bundle.size_bytes)
-    archive = folder / payload_name(bundle)
-    folder.mkdir(parents=True, exist_ok=True)
-    if not archive.exists():
-        reference = Reference(name="bundle", digest=bundle.digest)
-        save(store, reference, bundle.descriptor, archive)
-    return [archive.name]
+    return [write_archive(store, bundle, folder)]
 
 
 def apply(plan: Plan, folder: Path, progress: Progress) -> list[str]:

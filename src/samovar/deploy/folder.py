@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from samovar.bundle.archive import save
 from samovar.core import bundle as layout
+from samovar.core.reference import Reference
 from samovar.deploy.plan import Service
 from samovar.env.export import to_requirements
 from samovar.env.lock import Lock
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from samovar.bundle.opened import Bundle
     from samovar.deploy.plan import Files
+    from samovar.store.layout import Store
 
 _EXECUTABLE = 0o755
 _PLAIN = 0o644
@@ -74,3 +77,18 @@ def write_bundle(bundle: Bundle, unpacked: Path, folder: Path) -> list[str]:
     write_file(folder / "requirements.txt", text.encode())
     written = [path for path in project.rglob("*") if path.is_file()]
     return ["requirements.txt", *sorted(path.relative_to(folder).as_posix() for path in written)]
+
+
+def archive_name(bundle: Bundle) -> str:
+    """Give the file name of a saved bundle that goes along."""
+    return f"{str(bundle.digest).replace(':', '-')}.tar"
+
+
+def write_archive(store: Store, bundle: Bundle, folder: Path) -> str:
+    """Save a bundle into a folder, where it is not there; give the file's name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / archive_name(bundle)
+    if not archive.exists():
+        reference = Reference(name="bundle", digest=bundle.digest)
+        save(store, reference, bundle.descriptor, archive)
+    return archive.name

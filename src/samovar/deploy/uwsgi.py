@@ -11,10 +11,10 @@ uWSGI documentation, "Things to know", "The Master FIFO", "The Art of Graceful R
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from samovar.deploy import nginx
+from samovar.deploy.service_folder import SERVICE, UNIT, resource
 from samovar.errors import InvalidProject
 
 if TYPE_CHECKING:
@@ -69,34 +69,6 @@ env = OMP_NUM_THREADS=1
 env = OPENBLAS_NUM_THREADS=1
 """
 
-_SERVICE = """\
-#!/bin/sh
-# {name} behind NGINX: service.sh start | stop | reload | status
-set -eu
-cd "$(dirname "$0")"
-
-running() {{ [ -s run/service.pid ] && kill -0 "$(cat run/service.pid)" 2>/dev/null; }}
-
-case "${{1:-}}" in
-  start)
-    running && exit 0
-    mkdir -p run
-    nohup venv/bin/python supervise.py </dev/null >>run/service.log 2>&1 &
-    echo $! >run/service.pid
-    ;;
-  stop)
-    running || exit 0
-    pid=$(cat run/service.pid)
-    kill -TERM "$pid"
-    while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
-    rm -f run/service.pid
-    ;;
-  reload) running && kill -HUP "$(cat run/service.pid)" ;;
-  status) if running; then echo running; else echo stopped; exit 1; fi ;;
-  *) echo "usage: $0 start | stop | reload | status" >&2; exit 2 ;;
-esac
-"""
-
 _DOCKERFILE = """\
 # {name} {version} as one image: NGINX in front of uWSGI, both ended by SIGTERM without losing a
 # request. Run it read-only: docker run --read-only --tmpfs /tmp --cap-drop ALL -p 8080:{port} …
@@ -111,7 +83,7 @@ RUN python -m venv venv \\
  && venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt \\
  && venv/bin/pip install --no-cache-dir --require-hashes --target uwsgi -r uwsgi-requirements.txt \\
  && ln -s /tmp run
-COPY nginx.conf uwsgi_params uwsgi.ini supervise.py ./
+COPY nginx.conf uwsgi_params uwsgi.ini supervise.py backend.py ./
 COPY project project
 ENV PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
@@ -120,46 +92,6 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s CMD ["python", "-c", \\
   "import urllib.request as r; r.urlopen('http://127.0.0.1:{port}/', timeout=2)"]
 ENTRYPOINT ["/srv/venv/bin/python", "/srv/supervise.py"]
-"""
-
-_UNIT = """\
-# /etc/systemd/system/{label}.service, for the folder at /opt/samovar/{label}
-[Unit]
-Description={name}: uWSGI behind NGINX
-After=network-online.target
-Wants=network-online.target
-
-[Service]
-Type=exec
-User=samovar
-Group=samovar
-WorkingDirectory=/opt/samovar/{label}
-ExecStart=/opt/samovar/{label}/venv/bin/python /opt/samovar/{label}/supervise.py
-ExecReload=/bin/kill -HUP $MAINPID
-KillMode=mixed
-TimeoutStopSec=45
-Restart=on-failure
-RestartSec=1
-CPUQuota={quota}%
-MemoryMax={memory}M
-TasksMax=256
-LimitNOFILE=16384
-NoNewPrivileges=true
-ProtectSystem=strict
-ReadWritePaths=/opt/samovar/{label}/run
-ProtectHome=true
-PrivateTmp=true
-PrivateDevices=true
-ProtectKernelTunables=true
-ProtectKernelModules=true
-ProtectControlGroups=true
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=true
-LockPersonality=true
-CapabilityBoundingSet=
-
-[Install]
-WantedBy=multi-user.target
 """
 
 
@@ -179,6 +111,7 @@ def write(plan: Plan) -> Files:
             "or see 'samovar deploy compose' for samovar's own server.",
             code="no_app",
         )
+    folder = f"/opt/samovar/{service.label}"
     module, _, function = service.app.partition(":")
     values = {
         "name": service.name,
@@ -207,13 +140,16 @@ def write(plan: Plan) -> Files:
         "nginx.conf": conf,
         "uwsgi_params": nginx.UWSGI_PARAMS,
         "uwsgi.ini": _UWSGI_INI.format(**values),
-        "supervise.py": _resource("supervise.py"),
-        "service.sh": _SERVICE.format(**values),
+        "supervise.py": resource("supervise.py"),
+        "backend.py": resource("backend_uwsgi.py"),
+        "service.sh": SERVICE.format(name=service.name, command="venv/bin/python supervise.py"),
         "Dockerfile": _DOCKERFILE.format(**values),
-        f"systemd/{service.label}.service": _UNIT.format(**values),
-        "uwsgi-requirements.txt": _resource("uwsgi-requirements.txt"),
+        f"systemd/{service.label}.service": UNIT.format(
+            **values,
+            what="uWSGI behind NGINX",
+            command=f"{folder}/venv/bin/python {folder}/supervise.py",
+            writable=f"{folder}/run",
+            environment="",
+        ),
+        "uwsgi-requirements.txt": resource("uwsgi-requirements.txt"),
     }
-
-
-def _resource(name: str) -> str:
-    return files("samovar.deploy").joinpath(name).read_text(encoding="utf-8")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import re
+from pathlib import Path
 
+import click
 import pytest
 import yaml
 
+from samovar.cli.main import application
 from samovar.core.digest import Digest
 from samovar.deploy import compose, kubernetes, nginx, ray, swarm, uwsgi
 from samovar.deploy.plan import MIB, Plan, Service
 from samovar.errors import InvalidProject, UserError
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "ci"
 SERVICE = Service(
     name="team/titanic_v2",
     version="1.0.0",
@@ -157,3 +162,18 @@ def test_a_bundle_that_ray_would_not_carry_is_refused() -> None:
     ray.check_size(1)
     with pytest.raises(UserError, match="too large"):
         ray.check_size(501 * MIB)
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs"), [("github.yml", ["verify", "push"]), ("gitlab-ci.yml", ["verify", "push"])]
+)
+def test_pipelines_call_commands_with_options_that_exist(name: str, jobs: list[str]) -> None:
+    text = (EXAMPLES / name).read_text()
+    document = yaml.safe_load(text)
+    assert [job for job in document.get("jobs", document) if job in jobs] == jobs
+    called = re.findall(r"(?:^|- |run: )\s*samovar ([a-z]+)(.*)$", text, re.MULTILINE)
+    assert {command for command, _ in called} == {"lock", "pack", "verify", "build", "push"}
+    for command, rest in called:
+        found = application.get_command(click.Context(application), command)
+        known = {option for parameter in found.params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= known

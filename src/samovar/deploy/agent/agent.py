@@ -6,7 +6,6 @@ it looks after the server that is open, restarts it where it died, and listens t
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import tempfile
@@ -17,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from samovar.deploy.agent import steps
 from samovar.deploy.agent.crew import Crew
 from samovar.deploy.agent.door import endpoint_of, take_door
-from samovar.deploy.agent.records import STATUS, Journal, State, now
+from samovar.deploy.agent.failures import Failed, of_command, of_system
+from samovar.deploy.agent.records import STATUS, Journal, State, alone, now
 from samovar.deploy.agent.servers import find_orphans, start_server
-from samovar.deploy.agent.steps import Finished, answer_of
+from samovar.deploy.agent.steps import answer_of
 from samovar.deploy.agent.watch import Watcher, pause_s
 from samovar.errors import Unavailable
 from samovar.store.atomic import write_file
@@ -35,30 +35,10 @@ if TYPE_CHECKING:
 
 _TICK_S: Final = 0.1
 _READY_WITHIN_S: Final = 600.0
-_FINAL: Final = frozenset({1, 2})
-"""Exit codes that trying again does not change: the answer is no, or it is no bundle."""
-_ATTESTED: Final = "attestation_"
 
 
 class Stopped(Exception):
     """The agent was told to end."""
-
-
-class Failed(Exception):
-    """A bundle was not brought into service.
-
-    Parameters
-    ----------
-    why : str
-        For people.
-    is_final : bool
-        Whether the same digest would fail again.
-    """
-
-    def __init__(self, why: str, *, is_final: bool) -> None:
-        super().__init__(why)
-        self.why = why
-        self.is_final = is_final
 
 
 class Agent:
@@ -105,7 +85,7 @@ class Agent:
             Where another agent has the folder, or the port is taken.
         """
         settings = self._settings
-        with _alone(settings.folder):
+        with alone(settings.folder):
             self._crew.orphans = find_orphans(settings)
             port = settings.port
             if self._crew.orphans and not port:
@@ -149,7 +129,7 @@ class Agent:
                 "problem": None if look is None else look.problem,
                 "failures": 0 if look is None else look.failures,
             },
-            "refused": self._state.refused,
+            "refused": dict(self._state.refused),
             "updated": now(),
         }
 
@@ -165,6 +145,8 @@ class Agent:
             self._switch(self._prove_server(known))
         except Failed as failure:
             self._postpone(known, failure)
+        except OSError as error:
+            self._postpone(known, of_system(error))
 
     def _follow(self, watcher: Watcher) -> None:
         while True:
@@ -172,6 +154,8 @@ class Agent:
             known = self._state.serving
             if known is not None and self._crew.current is None and self._is_wanted(known):
                 self._resume()
+            if not watcher.is_alive():
+                raise Unavailable("Nobody watches the registry any longer.", code="watcher")
             look = watcher.latest
             if look is None or (look is self._look and not self._is_due(look)):
                 continue
@@ -205,11 +189,13 @@ class Agent:
             # A name keeps it from being collected.
             self._run("tag", self._settings.exactly(digest), self._settings.kept_as)
             self._state.serving = digest
-            self._state.write(self._settings.folder, str(self._settings.reference))
             self._switch(server)
+            self._save()
             self._failures.pop(digest, None)
         except Failed as failure:
             self._keep_old(digest, failure)
+        except OSError as error:
+            self._postpone(digest, of_system(error))
         finally:
             self._activity = "serving" if self._crew.current else "waiting"
 
@@ -218,7 +204,7 @@ class Agent:
             self._postpone(digest, failure)
             return
         self._state.refused[str(digest)] = failure.why
-        self._state.write(self._settings.folder, str(self._settings.reference))
+        self._save()
         kept = "Nothing is served" if self._state.serving is None else "The old one is kept"
         self._journal.say(
             "refused",
@@ -247,7 +233,7 @@ class Agent:
             deadline = time.monotonic() + _READY_WITHIN_S
             while not server.is_ready():
                 if server.has_ended():
-                    raise _failure(server.last_words())
+                    raise of_command(server.last_words())
                 if time.monotonic() > deadline:
                     raise Failed("it was not ready in time", is_final=False)
                 self._wait()
@@ -295,17 +281,27 @@ class Agent:
             output.seek(0)
             finished = answer_of(process.returncode, output.read())
         if finished.code != 0:
-            raise _failure(finished)
+            raise of_command(finished)
 
     def _how(self) -> list[str]:
         return ["--plain-http"] if self._settings.plain_http else []
 
+    def _save(self) -> None:
+        with self._telling_of_disk():
+            self._state.write(self._settings.folder, str(self._settings.reference))
+
     def _write_status(self) -> None:
         document = json.dumps(self.status(), indent=1) + "\n"
-        try:
+        with self._telling_of_disk():
             write_file(self._settings.folder / STATUS, document.encode())
+
+    @contextmanager
+    def _telling_of_disk(self) -> Iterator[None]:
+        """Go on where a file cannot be written: a full disk must not end what serves."""
+        try:
+            yield
         except OSError as error:
-            self._journal.say("disk", f"The status cannot be written: {error.strerror}.")
+            self._journal.say("disk", f"A file cannot be written: {error.strerror}.")
 
     def _end(self) -> None:
         self._activity = "stopping"
@@ -313,37 +309,3 @@ class Agent:
         self._crew.end()
         self._activity = "stopped"
         self._write_status()
-
-
-def _failure(finished: Finished) -> Failed:
-    judged = "verdict" in finished.document
-    # What is not there yet may come: a blob to the registry, somebody's attestation of the digest.
-    may_come = finished.error_code == "not_found" or str(finished.error_code).startswith(_ATTESTED)
-    is_final = judged or (finished.code in _FINAL and not may_come)
-    return Failed(finished.words, is_final=is_final)
-
-
-@contextmanager
-def _alone(folder: Any) -> Iterator[None]:
-    """Keep the folder for this agent; the system lets go of it when the process dies.
-
-    Raises
-    ------
-    Unavailable
-        Where another agent has it.
-    """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise Unavailable(
-            f"Another agent works in {folder}.",
-            hint="End it first, or give this one a folder of its own with --state.",
-            code="agent_runs",
-        ) from None
-    try:
-        yield
-    finally:
-        os.close(handle)

@@ -73,9 +73,7 @@ class Crew:
             return
         if self._restart_at is not None:
             if time.monotonic() >= self._restart_at:
-                self._restart_at = None
-                self.restarts += 1
-                self.current = start(server.source, self.door)
+                self._restart(start, server, self.door)
         elif server.has_ended():
             self._plan_restart(server)
         elif not self._is_open and server.is_ready():
@@ -94,25 +92,39 @@ class Crew:
         for orphan in self.orphans:
             orphan.stop()
         deadline = time.monotonic() + _DRAINED_WITHIN_S
-        while time.monotonic() < deadline:
-            running = [server for server in running if not _is_gone(server)]
-            self.orphans = [orphan for orphan in self.orphans if not orphan.has_ended()]
-            if not running and not self.orphans:
-                break
-            time.sleep(_POLL_S)
-        for server in running:
-            server.kill()
-        for orphan in self.orphans:
-            orphan.kill()
+        try:
+            while (running or self.orphans) and time.monotonic() < deadline:
+                time.sleep(_POLL_S)
+                running = [server for server in running if not _is_gone(server)]
+                self.orphans = [orphan for orphan in self.orphans if not orphan.has_ended()]
+        finally:
+            # Reached early where a second SIGINT lets nobody wait.
+            for server in running:
+                server.kill()
+            for orphan in self.orphans:
+                orphan.kill()
         self.current = self.coming = None
         self.leaving, self._is_open = [], False
 
-    def _plan_restart(self, server: Server) -> None:
-        """Wait longer each time, unless it had run well for a while."""
+    def _restart(self, start: Start, server: Server, door: socket.socket) -> None:
+        try:
+            self.current = start(server.source, door)
+        except OSError as error:
+            self.journal.say("system", f"No server can be started: {error.strerror}.")
+            self._pause()
+            return
+        self._restart_at = None
+        self.restarts += 1
+
+    def _pause(self) -> None:
+        """Wait longer each time, unless the last one had run well for a while."""
         steady = self._is_open and time.monotonic() - self._since > _STEADY_S
         self._deaths = 1 if steady else self._deaths + 1
-        pause_s = min(_LONGEST_PAUSE_S, 0.25 * 2.0 ** (self._deaths - 1)) if self._deaths > 1 else 0
-        self._restart_at = time.monotonic() + pause_s
+        pause_s = 0.25 * 2.0 ** min(self._deaths - 1, 10) if self._deaths > 1 else 0.0
+        self._restart_at = time.monotonic() + min(_LONGEST_PAUSE_S, pause_s)
+
+    def _plan_restart(self, server: Server) -> None:
+        self._pause()
         self._is_open = False
         self.journal.say(
             "died",

@@ -6,18 +6,20 @@ line for each thing that happened, ``servers/`` a locked file for each server th
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.core.digest import Digest
-from samovar.errors import InvalidReference
+from samovar.errors import InvalidReference, Unavailable
 from samovar.store.atomic import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 STATE: Final = "state.json"
@@ -113,3 +115,29 @@ class Journal:
 def now() -> str:
     """Give the time as RFC 3339 has it."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep the folder for this agent; the system lets go of it when the process dies.
+
+    Raises
+    ------
+    Unavailable
+        Where another agent has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise Unavailable(
+            f"Another agent works in {folder}.",
+            hint="End it first, or give this one a folder of its own with --state.",
+            code="agent_runs",
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(handle)

@@ -1,4 +1,4 @@
-"""Carry out ``deploy uwsgi-nginx`` on this machine: environment, uWSGI, NGINX, first answer."""
+"""Put a folder that is a whole service in its place on this machine, start it, and prove it."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from samovar.core import bundle as layout
 from samovar.deploy.probe import wait_until_answers
-from samovar.env.interpreters import find_interpreter
-from samovar.env.lock import Lock
-from samovar.env.uv import run_uv
-from samovar.env.venv import make_venv
 from samovar.errors import Unavailable
-from samovar.store.home import is_offline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from samovar.bundle.opened import Bundle
     from samovar.deploy.plan import Plan
 
     Progress = Callable[[str], None]
     Prove = Callable[[str], None]
+    Prepare = Callable[[Path], None]
 
 _READY_WITHIN_S = 90.0
 _SHOWN_LINES = 20
 
 
 def apply(
-    plan: Plan, bundle: Bundle, staged: Path, folder: Path, *, prove: Prove, progress: Progress
+    plan: Plan,
+    staged: Path,
+    folder: Path,
+    *,
+    prepare: Prepare,
+    prove: Prove,
+    progress: Progress,
 ) -> list[str]:
     """Finish the staged folder, put it in the place of the one that runs, and prove it.
 
@@ -42,12 +42,14 @@ def apply(
 
     Parameters
     ----------
-    plan, bundle : Plan, Bundle
+    plan : Plan
         What is deployed.
     staged : Path
         Folder with everything but the environments.
     folder : Path
         Its place, on the same file system.
+    prepare : callable
+        Is given the staged folder, and makes the environments that it needs.
     prove : callable
         Is given the URL; raises where the service must not stay.
     progress : callable
@@ -60,7 +62,7 @@ def apply(
     """
     _need_nginx()
     progress("Making the environment")
-    _make_environments(bundle, staged, progress)
+    prepare(staged)
     before = folder.with_name(f"{folder.name}.before")
     was_running = _runs(folder)
     _control(folder, "stop")
@@ -70,7 +72,7 @@ def apply(
         folder.rename(before)
     staged.rename(folder)
     try:
-        progress("Starting uWSGI and NGINX")
+        progress("Starting the server and NGINX")
         endpoint = _start(plan, folder)
         prove(endpoint)
     except BaseException:
@@ -114,24 +116,6 @@ def _control(folder: Path, verb: str) -> int:
         [control, verb], check=False, stdin=subprocess.DEVNULL, capture_output=True
     )
     return done.returncode
-
-
-def _make_environments(bundle: Bundle, folder: Path, progress: Progress) -> None:
-    lock, wheels = Lock.from_bytes(bundle.lock), folder / layout.WHEELS
-    venv = make_venv(
-        lock,
-        find_interpreter(bundle.document.python),
-        folder / "venv",
-        wheels=wheels if wheels.is_dir() else None,
-        offline=is_offline(),
-        progress=progress,
-    )
-    run_uv(
-        ["pip", "install", "-q", "--no-config", "--require-hashes", "--no-deps",
-         "--python", str(venv.interpreter.path), "--target", str(folder / "uwsgi"),
-         "-r", str(folder / "uwsgi-requirements.txt")],
-        offline=is_offline(),
-    )  # fmt: skip
 
 
 def _need_nginx() -> None:
