@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from cli import samovar
+from cli import SAMOVAR, samovar
 from toy import make_toy, train, write
 
 
@@ -65,8 +69,6 @@ def test_other_data_is_seen_and_the_record_keeps_its_own(project):
 def test_data_that_is_not_kept_any_more_is_named(project):
     train(project, "--name", "a")
     digest = samovar("runs", "show", "a", "--json").json["data"][0]["digest"]
-    import os
-
     blob = Path(os.environ["SAMOVAR_HOME"]) / "store/blobs/sha256" / digest.removeprefix("sha256:")
     blob.unlink()
     assert digest in samovar("reproduce", "a", "--json", code=3).error["message"]
@@ -231,8 +233,6 @@ def test_a_project_that_is_not_trained_says_what_to_write(project):
 
 
 def test_the_same_data_is_stored_once_and_a_changed_row_costs_a_piece(project):
-    import os
-
     blobs = Path(os.environ["SAMOVAR_HOME"]) / "store/blobs/sha256"
 
     def stored() -> int:
@@ -260,3 +260,48 @@ def test_the_same_data_is_stored_once_and_a_changed_row_costs_a_piece(project):
     before = stored()
     train(project)
     assert stored() - before < size / 2
+
+
+def test_an_interrupted_run_is_listed_nowhere_and_leaves_nothing_running(project):
+    marker = project / "running"
+    (project / "train.py").write_text(
+        f"import time\nopen({str(marker)!r}, 'w').write('')\ntime.sleep(60)\n"
+    )
+    command = [SAMOVAR, "train", "--json"]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE) as training:
+        assert wait_for(marker.exists)
+        training.send_signal(signal.SIGINT)
+        out, _ = training.communicate(timeout=30)
+    assert training.returncode == 130
+    assert json.loads(out)["error"]["code"] == "interrupted"
+    assert samovar("runs", "--json").json == {"runs": []}
+    assert samovar("runs", "--failed", "--json").json == {"runs": []}
+    assert list((Path(os.environ["SAMOVAR_HOME"]) / "work").iterdir()) == []
+
+
+def test_a_connection_is_named_and_strict_refuses_it(project):
+    text = (project / "train.py").read_text()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        connect = f"import socket; socket.create_connection(('127.0.0.1', {port})).close()\n"
+        (project / "train.py").write_text(text + connect)
+        (warning,) = train(project)["warnings"]
+        assert warning.startswith(f"connects to 127.0.0.1:{port}")
+        answer = samovar("train", "--strict", "--json", cwd=project, code=1)
+    assert answer.error["code"] == "undeclared_read"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_disk_is_said_and_records_nothing(project):
+    text = (project / "train.py").read_text()
+    (project / "train.py").write_text(text + "open('/dev/full', 'w', 1).write('x\\n')\n")
+    answer = samovar("train", "--json", cwd=project, code=3, shows_traceback=True)
+    assert "No space left on device" in answer.error["message"]
+    assert samovar("runs", "--json").json == {"runs": []}
+
+
+def wait_for(condition, seconds: float = 60) -> bool:
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.05)
+    return condition()

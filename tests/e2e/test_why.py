@@ -17,7 +17,7 @@ import pytest
 from cli import SAMOVAR, samovar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 SCRIPT = """
     import csv, json, os, random, sys
@@ -79,6 +79,7 @@ class Pair:
         rows: str = ROWS,
         python: str = "3.11",
         params: dict[str, Any] | None = None,
+        requirements: Sequence[str] = (),
         **variables: str,
     ) -> None:
         folder = self.folder / side
@@ -86,7 +87,11 @@ class Pair:
         (folder / "train.py").write_text(textwrap.dedent(script))
         (folder / "train.csv").write_text(rows)
         (folder / "params.json").write_text(json.dumps({**PARAMS, **(params or {})}))
-        (folder / "samovar.toml").write_text(textwrap.dedent(TOML.format(python=python)))
+        settings = textwrap.dedent(TOML.format(python=python))
+        settings = settings.replace(
+            "requirements = []", f"requirements = {json.dumps(requirements)}"
+        )
+        (folder / "samovar.toml").write_text(settings)
         given = {"PYTHONHASHSEED": "0", "TZ": "UTC", **variables}
         samovar("train", "--name", side, "--json", cwd=folder, **given)
 
@@ -168,6 +173,20 @@ def test_a_version_of_python(pair: Pair) -> None:
     answer = pair.why()
     assert blamed(answer) == {"python"}
     assert answer["culprits"][0]["effect"] == pytest.approx(0.1)
+
+
+def test_the_release_at_which_a_package_turned(pair: Pair) -> None:
+    script = SCRIPT.replace(
+        'if P["crash"]', 'import six\n    score += six.__version__ >= "1.15"\n    if P["crash"]'
+    )
+    pair.train("a", script=script, requirements=["six==1.12.0"])
+    pair.train("b", script=script, requirements=["six==1.17.0"])
+    answer = pair.why("--versions")
+    (culprit,) = answer["culprits"]
+    assert (culprit["factor"], culprit["a"], culprit["b"]) == ("package:six", "1.12.0", "1.17.0")
+    assert culprit["between"] == ["1.14.0", "1.15.0"]
+    assert "it turned with 1.15.0" in answer["sentence"]
+    assert "between" not in pair.why()["culprits"][0]
 
 
 def test_an_unseeded_script_is_noise(pair: Pair) -> None:

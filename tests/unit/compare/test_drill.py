@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions import FunctionRunner, blamed, predicting
+from functions import FunctionRunner, blamed, outcome_of, predicting
 from samovar.compare.factors import Factor
+from samovar.compare.question import Question
 from samovar.compare.runner import Mixture, Outcome
 from samovar.compare.why import Case, explain
 
@@ -211,3 +212,58 @@ def test_a_changed_key_is_a_changed_row() -> None:
 
     answer, _ = explain_file("data:train.csv", table(rows), table(other), keys)
     assert blamed(answer) == {"data:train.csv#rows 10-19"}
+
+
+class Releases(TwoFiles):
+    """A package with releases between both sides' versions."""
+
+    def __init__(self, *between: str) -> None:
+        super().__init__(b"", b"")
+        self.between = between
+
+    def versions(self, _package: str, _a: str, _b: str) -> Sequence[str]:
+        return self.between
+
+
+RELEASES = tuple(f"1.{minor}" for minor in range(1, 30))
+
+
+def explain_releases(
+    function: Callable[[int], Outcome | float | None],
+) -> tuple[Answer, FunctionRunner]:
+    """Explain what a package's releases 1.0 to 1.30 do to a function of the minor version."""
+
+    def run(mixture: Mixture) -> Outcome | float | None:
+        whole = "1.30" if "package:p" in mixture.taken else "1.0"
+        return function(int(mixture.packages.get("p", whole).partition(".")[2]))
+
+    factors = [
+        Factor(name="package:p", a="1.0", b="1.30"),
+        *(Factor(name=f"param:p{i}", a=0, b=1) for i in range(3)),
+    ]
+    runner = FunctionRunner(run)
+    case = Case(a=outcome_of(function(0)), b=outcome_of(function(30)), factors=factors)
+    answer = explain(
+        case, runner, clock=lambda: 0.0, question=Question(versions=True),
+        material=Releases(*RELEASES),
+    )  # fmt: skip
+    return answer, runner
+
+
+@pytest.mark.parametrize("turn", [1, 2, 17, 29, 30])
+def test_the_release_at_which_the_result_turned_is_halved_for(turn: int) -> None:
+    answer, runner = explain_releases(lambda minor: float(minor >= turn))
+    (culprit,) = answer.culprits
+    assert culprit.turn is not None
+    assert (culprit.turn.last_like_a, culprit.turn.first_unlike_a) == (
+        f"1.{turn - 1}", f"1.{turn}",
+    )  # fmt: skip
+    assert culprit.turn.first_unlike_a in answer.sentence
+    assert len(runner.executed) <= 5 + 5
+
+
+def test_releases_that_cannot_be_run_are_stepped_over_and_stay_in_doubt() -> None:
+    answer, _ = explain_releases(lambda minor: None if 10 <= minor <= 13 else float(minor >= 12))
+    (culprit,) = answer.culprits
+    assert culprit.turn is not None
+    assert (culprit.turn.last_like_a, culprit.turn.first_unlike_a) == ("1.9", "1.14")
