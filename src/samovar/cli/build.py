@@ -45,6 +45,11 @@ if TYPE_CHECKING:
     help="What kind of tar file -o writes.",
 )
 @click.option("--load", "load", is_flag=True, help="Also hand it to the Docker engine.")
+@click.option(
+    "--build-sdists",
+    is_flag=True,
+    help="Build packages that have no wheel from their source, in a sandbox without network.",
+)
 @click.pass_obj
 def command(
     screen: Screen,
@@ -55,6 +60,7 @@ def command(
     output: Path | None,
     archive: str,
     load: bool,
+    build_sdists: bool,
 ) -> int:
     """Build an image from a bundle, without a daemon; the same bundle gives the same digest."""
     return build(
@@ -66,4 +72,5 @@ def command(
         output=output,
         archive=archive,
         load=load,
+        build_sdists=build_sdists,
     )

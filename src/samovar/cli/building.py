@@ -36,6 +36,7 @@ def build(
     output: Path | None = None,
     archive: str = "oci",
     load: bool = False,
+    build_sdists: bool = False,
 ) -> int:
     """Build, write and load as the command's options say, and print its answer."""
     started = time.monotonic()
@@ -49,7 +50,7 @@ def build(
             home,
             store,
             bundle,
-            Options(base=base, platforms=platforms),
+            Options(base=base, platforms=platforms, build_sdists=build_sdists),
             names=() if name is None else (name,),
             progress=progress,
         )

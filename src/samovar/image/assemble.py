@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from samovar.bundle.opened import unpack_bundle
 from samovar.core import bundle as bundle_layout
+from samovar.errors import Unavailable
 from samovar.image.base_choice import choose_base
 from samovar.image.config import describe_image
 from samovar.image.evidence import attach_evidence
@@ -22,13 +23,16 @@ from samovar.image.packages import (
     package_layers,
     runtime_layers,
 )
+from samovar.image.platform import own_platform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from samovar.bundle.opened import Bundle
+    from samovar.env.lock import LockedFile, LockedPackage
     from samovar.image.base import Base
+    from samovar.image.build import Options
     from samovar.image.packages import Wheels
     from samovar.store.home import Home
     from samovar.store.layout import Store
@@ -43,7 +47,7 @@ def assemble(
     home: Home,
     store: Store,
     bundle: Bundle,
-    base_text: str,
+    options: Options,
     platforms: tuple[str, ...],
     progress: Progress,
 ) -> Built:
@@ -60,8 +64,11 @@ def assemble(
         made = 0
         for platform in platforms:
             progress(f"Building the image for {platform}")
-            base = choose_base(home, store, base_text, bundle.document.python, platform, progress)
-            wheels = choose_for_base(home, bundle.lock, base, platform, travelling)
+            base = choose_base(
+                home, store, options.base, bundle.document.python, platform, progress
+            )
+            build = _builder(home, base, platform, progress) if options.build_sdists else None
+            wheels = choose_for_base(home, bundle.lock, base, platform, travelling, build)
             image, count = _one_image(home, store, bundle, base, wheels, platform, progress)
             images[platform] = image
             made += base.built + count
@@ -109,6 +116,24 @@ def _one_image(
         platform=platform,
     )
     return image, sum(made for _, made in answers)
+
+
+def _builder(
+    home: Home, base: Base, platform: str, progress: Progress
+) -> Callable[[LockedPackage], LockedFile]:
+    from samovar.image.sdists import build_sdist
+
+    def build(package: LockedPackage) -> LockedFile:
+        if platform != own_platform():
+            raise Unavailable(
+                f"{package.name} has no wheel for {platform}; its source is built on such a "
+                "machine only.",
+                hint=f"Run build --build-sdists --platform {platform} there.",
+                code="no_wheel",
+            )
+        return build_sdist(home, package, base.minor, base.libc, progress)
+
+    return build
 
 
 def _travelling(home: Home, store: Store, bundle: Bundle, stack: ExitStack) -> Path | None:

@@ -31,10 +31,13 @@ class Options:
         ``debian``, a ``base.lock`` file, or the reference of an image.
     platforms : tuple of str
         Empty is this machine's.
+    build_sdists : bool
+        Build packages that have no wheel from their source, in a sandbox.
     """
 
     base: str = DEBIAN
     platforms: tuple[str, ...] = ()
+    build_sdists: bool = False
 
 
 def build_image(
@@ -71,14 +74,14 @@ def build_image(
         Where something that came is not what its digest says, or is hostile.
     """
     platforms = checked_platforms(options.platforms)
-    inputs = inputs_of(bundle, options.base, platforms)
+    inputs = inputs_of(bundle, options, platforms)
     with store.writing():
         built = find_built(home, store, inputs)
         if built is None:
             # An unchanged bundle needs nothing of what a build imports.
             from samovar.image.assemble import assemble
 
-            built = assemble(home, store, bundle, options.base, platforms, progress)
+            built = assemble(home, store, bundle, options, platforms, progress)
             remember_built(home, inputs, built)
         for name in names:
             store.set_name(name, built.index)

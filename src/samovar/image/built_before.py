@@ -23,6 +23,7 @@ from samovar.store.reach import walk
 
 if TYPE_CHECKING:
     from samovar.bundle.opened import Bundle
+    from samovar.image.build import Options
     from samovar.image.made import Built
     from samovar.store.home import Home
     from samovar.store.layout import Store
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 _FOLDER = "images"
 
 
-def inputs_of(bundle: Bundle, base: str, platforms: tuple[str, ...]) -> Digest | None:
+def inputs_of(bundle: Bundle, options: Options, platforms: tuple[str, ...]) -> Digest | None:
     """Give the digest of all that an image depends on; None where the base is a tag."""
-    pinned = pinned_base(base, bundle.document.python)
+    pinned = pinned_base(options.base, bundle.document.python)
     if pinned is None:
         return None
     own = sorted([*code_files(), *Path(__file__).parent.rglob("*.py")])
@@ -40,7 +41,8 @@ def inputs_of(bundle: Bundle, base: str, platforms: tuple[str, ...]) -> Digest |
         canonical_json(
             {
                 "bundle": str(bundle.digest),
-                "base": [base, pinned],
+                "base": [options.base, pinned],
+                "sdists": options.build_sdists,
                 "platforms": platforms,
                 "created": created_time(),
                 "samovar": [f"{path.name} {Digest.of(path.read_bytes())}" for path in own],

@@ -171,9 +171,14 @@ def _key(wheels: Wheels) -> dict[str, Any]:
 
 
 def choose_for_base(
-    home: Home, lock: bytes, base: Base, platform: str, travelling: Path | None
+    home: Home,
+    lock: bytes,
+    base: Base,
+    platform: str,
+    travelling: Path | None,
+    build: Callable[[LockedPackage], LockedFile] | None,
 ) -> Wheels:
-    """Choose the model's wheels for a base.
+    """Choose the model's wheels for a base; ``build`` makes those that are missing.
 
     Raises
     ------
@@ -181,11 +186,12 @@ def choose_for_base(
         Where a package has no wheel that fits.
     """
     memory = home.cache("image") / f"wheels-{_choice_key(lock, base, platform)}.json"
-    chosen = _remembered(memory)
+    chosen = None if build is not None else _remembered(memory)
     if chosen is None:
         chosen = choose_wheels(
-            Lock.from_bytes(lock), platform=platform, minor=base.minor, libc=base.libc
+            Lock.from_bytes(lock), platform=platform, minor=base.minor, libc=base.libc, build=build
         )
+    if build is None:  # what was built here is nobody's choice but of who asked for it
         _remember(memory, chosen)
     return Wheels(
         chosen=chosen,

@@ -38,7 +38,7 @@ def why_not() -> str | None:
     """Say what is missing here for a private root; None where nothing is."""
     if not sys.platform.startswith("linux"):
         return "A private root needs Linux."
-    if _has_namespaces() or _may_chroot():
+    if has_namespaces() or _may_chroot():
         return None
     return (
         "User namespaces are switched off (sysctl kernel.unprivileged_userns_clone, "
@@ -58,7 +58,7 @@ def command(root: Path, words: Sequence[str]) -> list[str]:
         Program and arguments, as the image sees them.
     """
     _furnish(root)
-    if _has_namespaces():
+    if has_namespaces():
         return [*_NAMESPACES, "--", "/bin/sh", "-c", _SETTLE, "sh", str(root), *words]
     # Without a /proc of its own it still has to learn which processor this is.
     (root / "proc" / "cpuinfo").write_bytes(Path("/proc/cpuinfo").read_bytes())
@@ -92,7 +92,8 @@ def search_path() -> str:
 
 
 @cache
-def _has_namespaces() -> bool:
+def has_namespaces() -> bool:
+    """Say whether this system gives a user namespace with mounts of its own."""
     return _succeeds([*_NAMESPACES, "--", "mount", "-t", "tmpfs", "tmpfs", "/tmp"])  # noqa: S108 - see above
 
 

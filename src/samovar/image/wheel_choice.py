@@ -16,7 +16,7 @@ from samovar.errors import InvalidRequirements, Unavailable
 from samovar.image.platform import MACHINES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from packaging.tags import Tag
 
@@ -46,7 +46,14 @@ class ChosenWheel:
     file: LockedFile
 
 
-def choose_wheels(lock: Lock, *, platform: str, minor: str, libc: Libc) -> tuple[ChosenWheel, ...]:
+def choose_wheels(
+    lock: Lock,
+    *,
+    platform: str,
+    minor: str,
+    libc: Libc,
+    build: Callable[[LockedPackage], LockedFile] | None = None,
+) -> tuple[ChosenWheel, ...]:
     """Choose the best wheel of every package that the lock wants on a platform.
 
     Parameters
@@ -59,6 +66,8 @@ def choose_wheels(lock: Lock, *, platform: str, minor: str, libc: Libc) -> tuple
         Version of the base's Python.
     libc : Libc
         Of the base.
+    build : callable, optional
+        Gives a wheel of a package that has none that fits; without it such packages are refused.
 
     Raises
     ------
@@ -70,7 +79,9 @@ def choose_wheels(lock: Lock, *, platform: str, minor: str, libc: Libc) -> tuple
     ranks = _ranks(platform, minor, libc)
     chosen, missing = [], []
     for package in lock.packages_for(marker_environment(platform, minor)):
-        best = _best(package, ranks)
+        best = _best(package.wheels, ranks)
+        if best is None and build is not None:
+            best = _best((build(package),), ranks)
         if best is None:
             missing.append(package)
         else:
@@ -111,9 +122,9 @@ def _platform_tags(machine: str, libc: Libc) -> Iterator[str]:
     yield f"linux_{machine}"
 
 
-def _best(package: LockedPackage, ranks: dict[Tag, int]) -> LockedFile | None:
+def _best(wheels: Iterable[LockedFile], ranks: dict[Tag, int]) -> LockedFile | None:
     found: list[tuple[int, str, LockedFile]] = []
-    for file in package.wheels:
+    for file in wheels:
         rank = min((ranks[tag] for tag in _tags(file.name) if tag in ranks), default=None)
         if rank is not None:
             found.append((rank, file.name, file))
@@ -140,8 +151,9 @@ def _no_wheel(missing: list[LockedPackage], platform: str, minor: str, libc: Lib
     return Unavailable(
         f"There is no wheel for {platform}, Python {minor} and {libc}: {names}.",
         why="\n".join(lines),
-        hint="samovar runs no package's code while it builds an image. Build a wheel of it on such "
-        "a machine ('pip wheel NAME'), put the .whl file into the project's requirements as "
-        "./NAME.whl and lock again; or choose another --platform or --base.",
+        hint="samovar runs no package's code while it builds an image, unless --build-sdists "
+        "allows it in a sandbox, on a machine of that kind. Or build a wheel there ('pip wheel "
+        "NAME'), name it in the project's requirements as ./NAME.whl and lock again; or choose "
+        "another --platform or --base.",
         code="no_wheel",
     )

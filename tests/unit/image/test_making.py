@@ -364,7 +364,7 @@ def built_of(store: Store, bundle: Bundle, base: Base) -> Built:
 
 def test_an_unchanged_bundle_is_found_and_a_lost_blob_means_building(store, home, bundle, base):
     built = built_of(store, bundle, base)
-    inputs = inputs_of(bundle, "debian", ("linux/amd64",))
+    inputs = inputs_of(bundle, Options(), ("linux/amd64",))
     assert find_built(home, store, inputs) is None
     remember_built(home, inputs, built)
     found = find_built(home, store, inputs)
@@ -375,7 +375,7 @@ def test_an_unchanged_bundle_is_found_and_a_lost_blob_means_building(store, home
 
 def test_inputs_are_the_bundle_the_base_the_platforms_and_the_time(store, bundle, monkeypatch):
     def inputs(bundle=bundle, base="debian", platforms=("linux/amd64",)):
-        return inputs_of(bundle, base, platforms)
+        return inputs_of(bundle, Options(base=base), platforms)
 
     assert inputs() == inputs()
     assert inputs() != inputs(platforms=("linux/arm64",))
@@ -388,7 +388,7 @@ def test_inputs_are_the_bundle_the_base_the_platforms_and_the_time(store, bundle
 
 def test_a_known_image_is_named_without_building(store, home, bundle, base):
     built = built_of(store, bundle, base)
-    remember_built(home, inputs_of(bundle, "debian", ("linux/amd64",)), built)
+    remember_built(home, inputs_of(bundle, Options(), ("linux/amd64",)), built)
     name = Reference.parse("titanic:9")
     found = build_image(
         home,
