@@ -10,7 +10,7 @@ import click
 import pytest
 import yaml
 
-from samovar.cli.main import application
+from samovar.cli.application import application
 from samovar.core.digest import Digest
 from samovar.deploy import compose, kubernetes, nginx, ray, swarm, uwsgi
 from samovar.deploy.plan import MIB, Plan, Service
