@@ -180,6 +180,20 @@ def test_a_saved_tar_takes_attestations_along(attested, ada, tmp_path):
         samovar("gc", SAMOVAR_HOME=tmp_path / "new")
 
 
+def test_lost_names_come_back_from_a_saved_tar(attested, home, ada, tmp_path):
+    samovar("save", "titanic", tmp_path / "t.tar", SAMOVAR_HOME=home)
+    index = home / "store" / "index.json"
+    index.write_bytes(b"\x00" * 100)
+    alone = samovar("fsck", "--repair", "--json", SAMOVAR_HOME=home, code=1).json
+    assert [problem["digest"] for problem in alone["problems"]] == ["index.json"]
+    done = samovar(
+        "fsck", "--repair", "--from", tmp_path / "t.tar", "--json", SAMOVAR_HOME=home
+    ).json
+    assert [one["digest"] for one in done["repaired"]] == ["titanic:latest"]
+    assert index.with_name("index.json.damaged").read_bytes() == b"\x00" * 100
+    samovar("verify", "titanic", "--attested", "--key", ada.public, SAMOVAR_HOME=home)
+
+
 @pytest.mark.engine
 def test_a_registry_takes_attestations_along(
     attested, home, ada, eve, registry: Registry, tmp_path

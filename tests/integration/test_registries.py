@@ -21,8 +21,8 @@ from samovar.core.reference import Reference
 from samovar.registry.options import Options
 from samovar.registry.pull import pull
 from samovar.registry.push import push
+from samovar.store.check import check
 from samovar.store.layout import Store
-from samovar.store.reach import check
 
 if TYPE_CHECKING:
     from pathlib import Path

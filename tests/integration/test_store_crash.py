@@ -19,8 +19,8 @@ import pytest
 import samovar
 from engines.processes import need
 from samovar.core.reference import Reference
+from samovar.store.check import check
 from samovar.store.layout import Store
-from samovar.store.reach import check
 
 SOURCE = Path(samovar.__file__).parents[1]
 CHANGING = (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from samovar.core import media_types
 from samovar.core.attestation import PAYLOAD_TYPE, Envelope, EnvelopeSignature, pae
+from samovar.store.atomic import sync_folder
 from samovar.store.referrer import attach
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def attach_statement(
     data = sign(statement, key).to_bytes()
     kind = statement.predicate_type
     with store.writing():
-        return [
+        attached = [
             attach(
                 store,
                 subject,
@@ -52,3 +53,5 @@ def attach_statement(
             )
             for subject in subjects
         ]
+        sync_folder(store.blobs)
+    return attached

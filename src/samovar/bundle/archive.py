@@ -137,6 +137,18 @@ def read_layout_index(folder: Path, where: Path) -> list[Descriptor]:
     return [root for root in _read_index(folder, where).manifests if not _is_evidence(root)]
 
 
+def named_roots(folder: Path) -> list[tuple[Reference, Descriptor]]:
+    """Give the names in an image layout's folder, and what they point to; nothing is checked.
+
+    Raises
+    ------
+    Damaged
+        Where the folder is no image layout.
+    """
+    named = [(_reference(root), root) for root in _read_index(folder, folder).manifests]
+    return [(reference, root) for reference, root in named if reference is not None]
+
+
 def _named(descriptor: Descriptor, reference: Reference) -> Descriptor:
     tag = reference.tag or "latest"
     return Descriptor(

@@ -208,6 +208,11 @@ class Store:
                 raise _no_such_name(reference, entries)
             return entries.pop(_key(reference))
 
+    def set_names_aside(self) -> None:
+        """Keep a file of names that cannot be read under another name; then there are none."""
+        with locks.exclusive(self.root / "names.lock"), suppress(FileNotFoundError):
+            self._index.replace(self._index.with_name("index.json.damaged"))
+
     def resolve(self, reference: Reference) -> Descriptor:
         """Find what a name or digest points to.
 
@@ -259,8 +264,8 @@ class Store:
     def _is_intact(self, digest: Digest) -> bool:
         try:
             return digest_file(self.blob_path(digest)) == digest
-        except FileNotFoundError:
-            return False
+        except OSError:
+            return False  # missing, or a disk that cannot read it: it is to be written anew
 
     def _read_index(self) -> Index:
         try:

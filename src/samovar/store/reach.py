@@ -1,4 +1,4 @@
-"""What names reach; what nothing reaches (``gc``); what is wrong (``fsck``)."""
+"""What names reach, what belongs to it, and what nothing reaches (``gc``)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from samovar.core import media_types
 from samovar.core.digest import Digest
 from samovar.core.manifest import Index
 from samovar.errors import Damaged, NotFound
-from samovar.store.digests import digest_file
 from samovar.store.subjects import all_subjects
 
 if TYPE_CHECKING:
@@ -23,26 +22,6 @@ if TYPE_CHECKING:
     from samovar.store.layout import Store
 
 _DOCUMENTS = media_types.MANIFESTS | media_types.INDEXES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Something that is wrong in the store.
-
-    Parameters
-    ----------
-    digest : str
-        Of the blob; the name of the file where it is no digest.
-    what : str
-        What is wrong, and which name needs it.
-    """
-
-    digest: str
-    what: str
-
-    def to_json(self) -> dict[str, str]:
-        """Give the object that ``fsck`` prints."""
-        return {"digest": self.digest, "what": self.what}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +69,7 @@ def referrers(store: Store, subject: Descriptor) -> list[Descriptor]:
     Damaged
         Where a manifest or index on the way is missing or altered.
     """
-    return _attached(store, subject, _documents(store))
+    return _attached(store, subject, attached_documents(store))
 
 
 def collect(store: Store) -> Collected:
@@ -109,8 +88,8 @@ def collect(store: Store) -> Collected:
     """
     with store.collecting():
         reached = {found.digest for root in _roots(store) for found in walk(store, root)}
-        for found in _documents(store):
-            if _subject(store, found) in reached:
+        for found in attached_documents(store):
+            if subject_of(store, found) in reached:
                 reached |= {child.digest for child in walk(store, found)}
         blobs = freed = 0
         for path in sorted(store.blobs.iterdir()):
@@ -131,59 +110,31 @@ def remove_dead_workspaces(work: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def check(store: Store) -> list[Problem]:
-    """Read every blob and every name, and list exactly what is wrong."""
-    with store.writing():
-        problems = [
-            Problem(digest=digest, what=what)
-            for path in sorted(store.blobs.iterdir())
-            for digest, what in _check_blob(path)
-        ]
-        damaged = {problem.digest for problem in problems}
-        try:
-            names = store.names()
-        except Damaged as error:
-            return [*problems, Problem(digest="index.json", what=error.message)]
-        found: dict[Problem, None] = {}
-        documents = _documents(store)
-        for name, root in names.items():
-            found.update(dict.fromkeys(_check_name(store, name, root, damaged, documents)))
-    return [*problems, *found]
-
-
 def _roots(store: Store) -> list[Descriptor]:
     return list(store.names().values())
 
 
-def _documents(store: Store) -> list[Descriptor]:
+def attached_documents(store: Store) -> list[Descriptor]:
     """Give the manifests that say in ``subject`` what they belong to, subjects first."""
     found: dict[Digest, Descriptor] = {}
     for digest in all_subjects(store):
         with suppress(Damaged, NotFound):
-            found[digest] = store.describe_blob(digest)
+            descriptor = store.describe_blob(digest)
+            if subject_of(store, descriptor) is not None:  # read again: it may be altered since
+                found[digest] = descriptor
     ordered: list[Descriptor] = []
     while found:
-        ready = [one for one in found.values() if _subject(store, one) not in found]
+        ready = [one for one in found.values() if subject_of(store, one) not in found]
         if not ready:
             return ordered
         ordered += [found.pop(descriptor.digest) for descriptor in ready]
     return ordered
 
 
-def _subject(store: Store, descriptor: Descriptor) -> Digest | None:
+def subject_of(store: Store, descriptor: Descriptor) -> Digest | None:
+    """Give the digest that a manifest or index says it belongs to."""
     subject = store.read_document(descriptor).subject
     return None if subject is None else subject.digest
-
-
-def _check_blob(path: Path) -> Iterator[tuple[str, str]]:
-    digest = f"sha256:{path.name}"
-    try:
-        found = digest_file(path)
-    except OSError as error:
-        yield digest, f"cannot be read: {error.strerror}"
-        return
-    if str(found) != digest:
-        yield digest, f"altered: its bytes have the digest {found}"
 
 
 def _attached(store: Store, root: Descriptor, documents: list[Descriptor]) -> list[Descriptor]:
@@ -191,35 +142,10 @@ def _attached(store: Store, root: Descriptor, documents: list[Descriptor]) -> li
     reached = {one.digest for one in walk(store, root) if one.media_type in _DOCUMENTS}
     found = []
     for descriptor in documents:
-        if _subject(store, descriptor) in reached:
+        if subject_of(store, descriptor) in reached:
             reached.add(descriptor.digest)
             found.append(descriptor)
     return found
-
-
-def _with_evidence(
-    store: Store, root: Descriptor, documents: list[Descriptor]
-) -> Iterator[Descriptor]:
-    yield from walk(store, root)
-    for attached in _attached(store, root, documents):
-        yield from walk(store, attached)
-
-
-def _check_name(
-    store: Store, name: str, root: Descriptor, damaged: set[str], documents: list[Descriptor]
-) -> Iterator[Problem]:
-    try:
-        for found in _with_evidence(store, root, documents):
-            if not store.has_blob(found.digest):
-                yield Problem(digest=str(found.digest), what=f"missing, needed by {name}")
-            elif (
-                not store.has_blob(found.digest, found.size_bytes)
-                and str(found.digest) not in damaged
-            ):
-                yield Problem(digest=str(found.digest), what=f"of another size in {name}")
-    except Damaged as error:
-        if not any(digest in error.message for digest in damaged):
-            yield Problem(digest=str(root.digest), what=f"{name}: {error.message}")
 
 
 def _is_alive(process: int) -> bool:

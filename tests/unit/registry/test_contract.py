@@ -18,7 +18,8 @@ from samovar.registry.asked import Asked, ask_on_loopback
 from samovar.registry.options import Options
 from samovar.registry.pull import pull
 from samovar.registry.push import push
-from samovar.store.reach import check, referrers
+from samovar.store.check import check
+from samovar.store.reach import referrers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

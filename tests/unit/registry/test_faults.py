@@ -17,7 +17,7 @@ from samovar.errors import Damaged, NotFound, RegistryFailure, SamovarError
 from samovar.registry.options import Options
 from samovar.registry.pull import pull
 from samovar.registry.push import push
-from samovar.store.reach import check
+from samovar.store.check import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,9 @@ from samovar.core.digest import Digest
 from samovar.core.manifest import Index, Manifest
 from samovar.core.reference import Reference
 from samovar.errors import Damaged, NotFound
+from samovar.store.check import check
 from samovar.store.layout import Store
-from samovar.store.reach import check, collect, referrers, size_bytes, walk
+from samovar.store.reach import collect, referrers, size_bytes, walk
 from samovar.store.subjects import all_subjects
 
 
@@ -178,3 +179,16 @@ def test_subjects_are_read_once_and_what_was_damaged_is_read_again(store: Store)
     assert all_subjects(store) == {evidence.digest: bundle.digest}
     (store.root / "subjects.json").write_text('{"x": 1')
     assert all_subjects(store) == {evidence.digest: bundle.digest}
+
+
+def test_an_altered_referrer_is_told_though_it_was_known(store: Store) -> None:
+    root = put_bundle(store, b"model")
+    evidence = put_bundle(store, b"evidence", subject=root)
+    store.set_name(Reference.parse("titanic"), root)
+    assert evidence.digest in all_subjects(store)
+    path = store.blob_path(evidence.digest)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes().replace(b'"size":', b'"size": '))
+    assert [problem.digest for problem in check(store)] == [str(evidence.digest)]
+    store.blob_path(Digest.of(b"model")).unlink()
+    assert len(check(store)) == 2
