@@ -146,8 +146,13 @@ class Service:
 
 
 @contextmanager
-def serving(runtime: Path, bundle: Path, **options: Any) -> Iterator[Service]:
-    """Serve a recorded bundle on a free port of loopback; ends the process at the end."""
+def serving(
+    runtime: Path, bundle: Path, *, keep: tuple[int, ...] = (), **options: Any
+) -> Iterator[Service]:
+    """Serve a recorded bundle on a free port of loopback; ends the process at the end.
+
+    ``keep`` are descriptors that the server inherits.
+    """
     job = {
         "verb": "serve",
         "bundle": str(bundle),
@@ -165,7 +170,11 @@ def serving(runtime: Path, bundle: Path, **options: Any) -> Iterator[Service]:
     with (
         log.open("wb") as stderr,
         subprocess.Popen(
-            command(runtime, path), stdout=subprocess.PIPE, stderr=stderr, env=pinned()
+            command(runtime, path),
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=pinned(),
+            pass_fds=keep,
         ) as process,
         httpx.Client(timeout=60, trust_env=False, verify=False) as client,
     ):

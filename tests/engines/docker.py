@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,6 @@ from engines.processes import Running, need, need_root, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +114,18 @@ def run_engine(
                 _remove_containers(engine)
     finally:
         subprocess.run([*inside, ip, "link", "delete", bridge], check=False, capture_output=True)
-        # A daemon that was killed leaves its data mounted on themselves, and nobody can remove them.
-        subprocess.run([*inside, "umount", folder / "data"], check=False, capture_output=True)
+        _unmount(folder)
         shutil.rmtree(folder / "data", ignore_errors=True)
+
+
+def _unmount(folder: Path) -> None:
+    """Unmount what a daemon that was killed left mounted: data, layers, networks of containers."""
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    mounted = [
+        place for place in (line.split()[1] for line in lines) if place.startswith(f"{folder}/")
+    ]
+    for place in reversed(mounted):
+        subprocess.run(["umount", place], check=False, capture_output=True)
 
 
 def _is_up(socket: Path) -> bool:
