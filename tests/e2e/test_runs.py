@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from cli import SAMOVAR, samovar
+from samovar.core.digest import Digest
 from toy import make_toy, train, write
 
 
@@ -163,6 +164,17 @@ def test_a_script_that_writes_into_its_data_is_named(project):
     warnings = train(project)["warnings"]
     assert any("changed its data" in warning for warning in warnings)
     assert (project / "data" / "train.csv").read_text() == "x\n1\n2\n3\n"
+
+
+def test_data_that_changes_in_the_project_meanwhile_is_named(project):
+    data = project / "data" / "train.csv"
+    text = (project / "train.py").read_text()
+    (project / "train.py").write_text(text + f"open({str(data)!r}, 'a').write('9\\n')\n")
+    warnings = train(project, "--name", "a")["warnings"]
+    assert "data/train.csv changed in the project while the command ran" in warnings
+    assert data.read_text() == "x\n1\n2\n3\n9\n"
+    digest = samovar("runs", "show", "a", "--json").json["data"][0]["digest"]
+    assert digest == str(Digest.of(b"x\n1\n2\n3\n"))
 
 
 def test_variables_that_count_are_restored(project, tmp_path):

@@ -21,6 +21,7 @@ from samovar.core.run import RunFile
 from samovar.errors import Damaged
 from samovar.record.chunks import WHOLE_BYTES, store_file
 from samovar.store.atomic import write_file
+from samovar.store.digests import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +85,15 @@ class Original:
         """Say whether it is still the file that was read."""
         try:
             return Signature.of(self.path) == self.signature
+        except OSError:
+            return False
+
+    def still_is(self, digest: Digest) -> bool:
+        """Say whether it has these bytes; they are read only where its metadata changed."""
+        if self.is_unchanged():
+            return True
+        try:
+            return digest_file(self.path) == digest
         except OSError:
             return False
 

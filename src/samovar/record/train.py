@@ -13,13 +13,12 @@ from samovar.errors import Refused, ScriptFailed
 from samovar.record.chunks import store_file
 from samovar.record.inputs import train_section
 from samovar.record.keeping import keep_for_bundle
-from samovar.record.known_files import Signature
+from samovar.record.known_files import Original
 from samovar.record.preparing import Work, inputs_record, prepare
 from samovar.record.runs import Run, new_name, store_run
 from samovar.record.seeds import find_suspects
 from samovar.record.unrecorded import describe_access, unrecorded_access
 from samovar.record.workspace import Done, FailedExecution, copy_back, run_spec
-from samovar.store.digests import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -196,14 +195,12 @@ def _changed_data(work: Work, done: Done) -> list[str]:
     """Name data that the command wrote into, or that changed in the project while it ran."""
     warnings = []
     for file in work.inputs.data:
-        copy = done.folder / file.path
-        if not copy.is_file() or (
-            Signature.of(copy) != done.laid_out[file.path] and digest_file(copy) != file.digest
-        ):
+        copy = Original(path=done.folder / file.path, signature=done.laid_out[file.path])
+        if not copy.still_is(file.digest):
             warnings.append(
                 f"the command changed its data {file.path}; the record has the original"
             )
-        if not work.inputs.originals[file.path].is_unchanged():
+        if not work.inputs.originals[file.path].still_is(file.digest):
             warnings.append(f"{file.path} changed in the project while the command ran")
     return warnings
 

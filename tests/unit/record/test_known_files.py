@@ -106,7 +106,12 @@ def test_a_copy_is_made_only_of_the_file_that_was_read(data: Path, tmp_path: Pat
     with copy.open("ab") as file:
         file.write(b"the copy is its own file")
     assert original.is_unchanged()
+    data.touch()
+    assert not original.is_unchanged()
+    assert original.still_is(Digest.of(data.read_bytes()))
     data.write_text("other")
     assert not copy_unchanged(original, tmp_path / "second.csv")
+    digest = Digest.of(data.read_bytes())
     data.unlink()
     assert not original.is_unchanged()
+    assert not original.still_is(digest)
