@@ -136,7 +136,7 @@ def _record(prepared: Prepared, staged: Path, source: Path, workspace: Path) -> 
             "verb": "record",
             "bundle": str(staged),
             "wanted": {},
-            "columns": examples.columns,
+            "columns": examples.described,
             "rows": rows,
             "numerics": level,
         },

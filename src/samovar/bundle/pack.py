@@ -271,7 +271,7 @@ def _record(
             "verb": "record",
             "bundle": str(staged),
             "wanted": prepared.wanted,
-            "columns": examples.columns,
+            "columns": examples.described,
             "rows": examples.rows,
             "numerics": level,
         },

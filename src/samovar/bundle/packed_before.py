@@ -52,7 +52,7 @@ def inputs_digest(
                 "model": None if project.model is None else asdict(project.model),
                 "service": asdict(project.service),
                 "lock": str(Digest.of(lock)),
-                "examples": [examples.columns, examples.rows],
+                "examples": [examples.described, examples.rows],
                 "files": listed,
                 "origin": None if origin is None else origin.to_json(),
             }

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.errors import InvalidInput, NotFound
+from samovar.project.arrow_types import typed_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +38,18 @@ class Examples:
         Names in order; None where the rows are plain lists or texts.
     rows : tuple
         Lists of values in the order of the columns, or strings.
+    types : tuple, optional
+        For each column its stored form in a signature (core/signature.py), or its name alone.
     """
 
     columns: tuple[str, ...] | None
     rows: tuple[Any, ...]
+    types: tuple[str | dict[str, Any], ...] | None = None
+
+    @property
+    def described(self) -> tuple[str | dict[str, Any], ...] | None:
+        """The columns with their types where the file knows them, else their names."""
+        return self.columns if self.types is None else self.types
 
 
 def read_examples(path: Path) -> Examples:
@@ -223,9 +232,11 @@ def _read_parquet(path: Path) -> Examples:
     names = table.column_names
     if len(set(names)) != len(names):
         raise InvalidInput(f"{path.name} names a column twice.")
+    table = table.unify_dictionaries()
     columns = [[_plain(value) for value in column.to_pylist()] for column in table.columns]
     return Examples(
         columns=tuple(names),
+        types=typed_columns(table),
         rows=tuple(list(row) for row in zip(*columns, strict=True)),
     )
 

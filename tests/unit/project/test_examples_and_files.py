@@ -213,3 +213,34 @@ def test_a_copy_without_the_repository_gives_the_same_files(tmp_path):
 def test_a_pattern_that_is_none_is_said(tmp_path):
     with pytest.raises(InvalidProject):
         select_code(project_in(tmp_path, 'code = ["a**b"]'))
+
+
+def test_a_parquet_file_gives_the_signature_its_types(tmp_path):
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        {
+            "i": pd.Series([1, 2], dtype="int16"),
+            "n": pd.Series([1, None], dtype="Int64"),
+            "f": pd.Series([0.5, None], dtype="float32"),
+            "b": pd.Series([True, None], dtype="boolean"),
+            "c": pd.Categorical(["lo", None], categories=["lo", "hi"], ordered=True),
+            "t": pd.to_datetime(["2024-01-01T00:00Z", "2024-01-02T00:00Z"]).tz_convert(
+                "Asia/Tokyo"
+            ),
+            "s": ["01", "x"],
+            "l": [[1], [2]],
+        }
+    )
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert read_examples(tmp_path / "a.parquet").described == (
+        {"name": "i", "dtype": "int16"},
+        {"name": "n", "dtype": "Int64", "nullable": True},
+        {"name": "f", "dtype": "float32", "nullable": True},
+        {"name": "b", "dtype": "boolean", "nullable": True},
+        {"name": "c", "dtype": "category", "nullable": True, "categories": ["lo", "hi"],
+         "ordered": True},
+        {"name": "t", "dtype": "datetime", "timezone": "Asia/Tokyo"},
+        {"name": "s", "dtype": "string"},
+        "l",
+    )  # fmt: skip
