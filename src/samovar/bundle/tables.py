@@ -208,7 +208,7 @@ def _read_csv(file: IO[bytes], path: Path | None, signature: Signature) -> Itera
     source: Any = io.BytesIO(data) if data is not None else file
     header = _csv_header(source, name)
     source.seek(0)
-    chosen = _choose(header, name, signature)
+    chosen = choose_columns(header, name, signature)
     types = {
         header[place]: _arrow_type(column)
         for place, column in zip(chosen, signature.inputs, strict=False)
@@ -228,7 +228,7 @@ def _read_csv(file: IO[bytes], path: Path | None, signature: Signature) -> Itera
             ),
         )
         for batch in reader:
-            yield from _of_arrow(batch, name, signature)
+            yield from batches_of_arrow(batch, name, signature)
     except arrow.ArrowInvalid as error:
         again: IO[bytes] = io.BytesIO(data) if data is not None else _reopened(path)
         with again:
@@ -254,7 +254,7 @@ def _csv_header(source: IO[bytes], name: str) -> list[str]:
     return header
 
 
-def _choose(header: Sequence[str], name: str, signature: Signature) -> list[int]:
+def choose_columns(header: Sequence[str], name: str, signature: Signature) -> list[int]:
     """Give the places of the signature's columns; others are the file's own affair."""
     if signature.container == "texts":
         if len(header) != 1:
@@ -298,9 +298,9 @@ def _read_parquet(file: IO[bytes], name: str, signature: Signature) -> Iterator[
     try:
         table = parquet.ParquetFile(file)
         header = table.schema_arrow.names
-        chosen = [header[place] for place in _choose(header, name, signature)]
+        chosen = [header[place] for place in choose_columns(header, name, signature)]
         for batch in table.iter_batches(batch_size=BATCH_ROWS, columns=chosen):
-            yield from _of_arrow(batch.select(chosen), name, signature)
+            yield from batches_of_arrow(batch.select(chosen), name, signature)
     except arrow.ArrowException as error:
         raise InvalidInput(f"{name} is not a Parquet file.", why=str(error)) from error
 
@@ -314,19 +314,20 @@ def _read_arrow(file: IO[bytes], name: str, signature: Signature) -> Iterator[Ba
         file.seek(0)
         reader = ipc.open_file(file) if is_file else ipc.open_stream(file)
         header = reader.schema.names
-        chosen = [header[place] for place in _choose(header, name, signature)]
+        chosen = [header[place] for place in choose_columns(header, name, signature)]
         batches = (
             (reader.get_batch(number) for number in range(reader.num_record_batches))
             if is_file
             else reader
         )
         for batch in batches:
-            yield from _of_arrow(batch.select(chosen), name, signature)
+            yield from batches_of_arrow(batch.select(chosen), name, signature)
     except arrow.ArrowException as error:
         raise InvalidInput(f"{name} is not an Arrow file.", why=str(error)) from error
 
 
-def _of_arrow(batch: Any, name: str, signature: Signature) -> Iterator[Batch]:
+def batches_of_arrow(batch: Any, name: str, signature: Signature) -> Iterator[Batch]:
+    """Cut a record batch of the signature's columns, in their order, into batches."""
     for start in range(0, batch.num_rows, BATCH_ROWS):
         part = batch.slice(start, BATCH_ROWS)
         columns = [

@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
-def find_mismatches(wanted: Mapping[str, Any]) -> list[dict[str, str | None]]:
+def find_mismatches(
+    wanted: Mapping[str, Any], *, without_own: bool = True
+) -> list[dict[str, str | None]]:
     """List what in this environment is not what the lock wants; more packages do not matter.
 
     Parameters
     ----------
     wanted : mapping
         ``{"python": "3.11", "packages": [{"name", "version"}]}``.
+    without_own : bool
+        Look past the folder that this file is in: it is the runtime's own, beside the environment.
+        False where samovar is installed in the environment itself.
 
     Returns
     -------
@@ -34,7 +39,7 @@ def find_mismatches(wanted: Mapping[str, Any]) -> list[dict[str, str | None]]:
         mismatches.append({"name": "python", "wanted": python, "found": running})
     for package in wanted.get("packages", ()):
         name, version = package["name"], package.get("version")
-        found = _installed(name)
+        found = _installed(name, without_own=without_own)
         if found is None or (version is not None and not _is_same(version, found)):
             mismatches.append(
                 {"name": _SEPARATORS.sub("-", name).lower(), "wanted": version, "found": found}
@@ -49,9 +54,9 @@ def distribution_of(module: str) -> str:
     return _SEPARATORS.sub("-", names[0]).lower() if names else ""
 
 
-def _installed(name: str) -> str | None:
+def _installed(name: str, *, without_own: bool) -> str | None:
     """Give a version of the environment's own; the runtime's packages answer no lock."""
-    own = Path(__file__).resolve().parents[2]
+    own = Path(__file__).resolve().parents[2] if without_own else None
     paths = [entry for entry in sys.path if Path(entry).resolve() != own]
     for distribution in metadata.Distribution.discover(name=name, path=paths):
         return distribution.version
