@@ -42,11 +42,12 @@ def samovar(
     timeout_s: float = 240,
     stdin: str | None = None,
     shows_traceback: bool = False,
+    user: int | None = None,
     **variables: str | Path,
 ) -> Answer:
     """Run one command; its exit code must be ``code`` (None: any), and no traceback is shown.
 
-    ``shows_traceback`` is for a user's own script that fails: its traceback is shown as its own.
+    ``user`` is the number of another user, as whom root runs it. ``shows_traceback`` is for a user's own script that fails: its traceback is shown as its own.
     """
     environment = {**os.environ, **{name: str(value) for name, value in variables.items()}}
     ended = subprocess.run(
@@ -60,6 +61,9 @@ def samovar(
         timeout=timeout_s,
         check=False,
         umask=umask,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
     )
     answer = Answer(ended.returncode, ended.stdout, ended.stderr)
     said = (

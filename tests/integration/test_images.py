@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from cli import samovar
 from engines.processes import need
 
 ROW = [1, 0, 1, 24]
+NOBODY = 65534
 BOTH = ("--platform", "linux/amd64", "--platform", "linux/arm64")
 
 
@@ -77,6 +81,30 @@ def test_the_digest_is_the_same_for_everybody(built, tmp_path):
     assert other["ref"] == "elsewhere:9"
     assert other["digest"] == document["digest"]
     assert other["image_id"] == document["image_id"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+def test_the_digest_is_the_same_for_another_user(built):
+    try:
+        subprocess.run([sys.executable, "-c", ""], user=NOBODY, group=NOBODY, check=True)
+    except (PermissionError, subprocess.CalledProcessError):
+        pytest.skip("this Python is in a folder that is root's alone")
+    folder = Path(tempfile.mkdtemp(prefix="samovar-nobody-"))
+    try:
+        samovar("save", "titanic", folder / "titanic.tar", SAMOVAR_HOME=built.home)
+        shutil.copytree(built.home / "cache" / "wheels", folder / "home" / "cache" / "wheels")
+        shutil.copytree(built.home / "cache" / "debs", folder / "home" / "cache" / "debs")
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        answer = samovar(
+            "build", folder / "titanic.tar", *BOTH, "--tag", "x", "--json",
+            cwd=folder, user=NOBODY, HOME=folder, SAMOVAR_HOME=folder / "home",
+            TZ="America/Lima", LC_ALL="C.UTF-8", umask=0o027,
+        ).json  # fmt: skip
+    finally:
+        shutil.rmtree(folder)
+    assert answer["digest"] == built.document["digest"]
+    assert answer["built_layers"] > 0
 
 
 def test_the_index_carries_the_bundle(built):

@@ -30,7 +30,14 @@ _CHUNK: Final = 1024 * 1024
 _DOCUMENTS = media_types.MANIFESTS | media_types.INDEXES
 
 
-def save(store: Store, reference: Reference, descriptor: Descriptor, file: Path) -> int:
+def save(
+    store: Store,
+    reference: Reference,
+    descriptor: Descriptor,
+    file: Path,
+    *,
+    with_evidence: bool = True,
+) -> int:
     """Write a bundle, and what refers to it, as an OCI image layout in one tar file.
 
     The same bundle under the same name gives the same bytes everywhere.
@@ -43,6 +50,9 @@ def save(store: Store, reference: Reference, descriptor: Descriptor, file: Path)
         What it points to.
     file : Path
         Written whole or not at all.
+    with_evidence : bool
+        False leaves out what refers to it: other tools take a layout's only entry for the image,
+        and have to be told which where there are several.
 
     Returns
     -------
@@ -50,7 +60,7 @@ def save(store: Store, reference: Reference, descriptor: Descriptor, file: Path)
         Size of the file in bytes.
     """
     with store.writing(), unfinished_file(file.absolute().parent) as unfinished:
-        evidence = referrers(store, descriptor)
+        evidence = referrers(store, descriptor) if with_evidence else []
         blobs: dict[str, Descriptor] = {}
         for root in (descriptor, *evidence):
             for found in walk(store, root):

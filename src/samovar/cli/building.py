@@ -75,7 +75,7 @@ def _write(store: Store, built: Built, name: Reference, path: Path, kind: str) -
     if kind == "oci":
         from samovar.bundle.archive import save
 
-        save(store, name, built.index, path)
+        save(store, name, built.index, path, with_evidence=False)
         return
     from samovar.image.docker_archive import write_docker_archive
 

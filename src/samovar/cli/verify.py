@@ -85,6 +85,8 @@ def command(
             if found.scheme == "ssh":
                 result = _verify_host(home, store, found.address, against, progress)
             elif found.scheme == "image":
+                if python is not None:
+                    raise UserError("An image has its own Python.", hint="Leave --python out.")
                 result = _verify_image(home, store, found.address, against, isolation, progress)
             else:
                 bundle = _reference_bundle(home, store, against, progress)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from samovar.bundle.serve import Server
 
-READY_S: Final = 60.0
+READY_S: Final = 180.0
 _END_S: Final = 30.0
 _POLL_S: Final = 0.1
 _PORT: Final = 5000

@@ -141,6 +141,8 @@ class RunFolder:
         """Say whether a replica runs or died."""
         if state.isolation == "docker":
             alive = container_state(state.replicas[number]["id"], host=state.engine) == RUNNING
+        elif os.name != "posix":
+            alive = self.is_held("supervisor")  # locks are not inherited there
         else:
             alive = self.is_held(f"replica-{number}")
         return RUNNING if alive else DIED

@@ -109,6 +109,7 @@ class FoundImage:
             Where a layer has a member that no honest one has.
         """
         root.mkdir()
+        root.chmod(0o755)
         for layer in self.layers:
             with layer.opened() as stream:
                 hashed = Hashed(stream)

@@ -20,7 +20,10 @@ from samovar.image.paths import USER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NAMESPACES: Final = ("unshare", "--user", "--map-root-user", "--mount", "--net", "--ipc")
+_NAMESPACES: Final = (
+    "unshare", "--user", "--map-root-user", "--mount", "--net", "--ipc", "--pid", "--fork",
+    "--kill-child",
+)  # fmt: skip
 _SETTLE: Final = """
 set -e
 root=$1; shift
