@@ -45,11 +45,16 @@ def keep_for_bundle(store: Store, project: Project) -> tuple[tuple[RunFile, ...]
 
 
 def _document(project: Project) -> dict[str, Any]:
+    """Give what was set: a default may stand for something that cannot be written."""
     document = {}
     for name in _SECTIONS:
         section = getattr(project, name)
         if section is not None:
-            values = {one.name: getattr(section, one.name) for one in fields(section)}
+            values = {
+                one.name: getattr(section, one.name)
+                for one in fields(section)
+                if getattr(section, one.name) != one.default
+            }
             document[name] = {
                 key: list(value) if isinstance(value, tuple) else value
                 for key, value in values.items()
