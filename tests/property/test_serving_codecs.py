@@ -95,9 +95,33 @@ def test_the_fast_way_of_predict_reads_what_the_slow_way_does(
     codec, rows = table
     queued: list[Any] = []
     protocol = PlainProtocol(codec, queued.append)
-    for body, expected in ((rows, codec.read_rows(rows)), (rows[0], codec.read_rows(rows[:1]))):
+    records = [dict(zip(codec.names[::-1], row[::-1], strict=True)) for row in rows]
+    one, several = codec.read_rows(rows[:1]), codec.read_rows(rows)
+    for body, expected in (
+        (rows, several), (rows[0], one), (records, several), (records[0], one),
+    ):  # fmt: skip
         protocol.handle(Sent(json.dumps(body, separators=(",", ":")).encode()))  # type: ignore[arg-type] # has what a handler looks at
         assert same(list(queued.pop().rows), list(expected))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'[{"a":1,"b":2,"a":3}]', "name twice"),
+        (b'[{"a":1,"b":2},{"a":1}]', "Row 1 lacks the column 'b'"),
+        (b'[{"a":1,"b":2,"c":3}]', "unknown column 'c'"),
+        (b'[{"a":1,"b":"2"}]', "column 'b'"),
+        (b'[{"a":1,"b":9007199254740993}]', "exactly"),
+        (b'[{"a":1,"b":-9007199254740993 }]', "exactly"),
+        (b'[{"a":1,"b":\n12345678901234567891\n}]', "exactly"),
+        (b"[[1,9007199254740993]]", "exactly"),
+    ],
+)
+def test_the_fast_way_of_records_refuses_what_the_slow_way_does(body: bytes, said: str) -> None:
+    columns = (Column(name="a", dtype="float64"), Column(name="b", dtype="float64"))
+    codec = Codec(Signature(container="frame", inputs=columns, outputs=()))
+    with pytest.raises(InvalidInput, match=said):
+        PlainProtocol(codec, [].append).handle(Sent(body))  # type: ignore[arg-type] # has what a handler looks at
 
 
 @given(tables(), st.data())

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     Rows = Sequence[Any] | Any
 
 _MAX_NAMED: Final = 8
-LONG_DIGITS: Final = re.compile(rb"[0-9]{16}")
-"""An integer that float64 may not hold exactly has at least sixteen digits."""
+LONG_INTEGER: Final = re.compile(rb"[\[,:\-\s][0-9]{16,}[\],}\s]")
+"""An integer that float64 may not hold exactly has at least sixteen digits, in a JSON document."""
 
 
 class Codec:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
-from samovar.runtime.codec import LONG_DIGITS
+from samovar.runtime.codec import LONG_INTEGER
 from samovar.runtime.outputs import json_values
 from samovar.runtime.protocols.bodies import (
     check_json_type,
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from samovar.runtime.outputs import Answer
 
 _MAX_FAST_COLUMNS: Final = 4096
+_MAX_RECORD_COLUMNS: Final = 256
+_TEXT: Final = (str, str | None)
 _SPECIAL: Final = frozenset({b"content-encoding", b"x-request-id"})
 PLAIN: Final = object()
 """Marks heads whose requests are JSON and whose replies have no headers of their own."""
@@ -52,6 +54,7 @@ class PlainProtocol:
             row_type = tuple.__class_getitem__(kinds)
             self._row = msgspec.json.Decoder(row_type)
             self._rows = msgspec.json.Decoder(list.__class_getitem__(row_type))
+        self._records = _records_decoder(codec.names, kinds)
         # A shorter body has no room for sixteen digits beside the other values.
         self._safe_bytes = 15 + 2 * len(codec.columns)
 
@@ -64,7 +67,7 @@ class PlainProtocol:
             if not head.headers.keys() & _SPECIAL:
                 head.note = PLAIN
         body = exchange.body
-        is_safe = len(body) <= self._safe_bytes or LONG_DIGITS.search(body) is None
+        is_safe = len(body) <= self._safe_bytes or LONG_INTEGER.search(body) is None
         if self._row is not None and is_safe and self._read_fast(exchange, body):
             self._submit(exchange)
         else:
@@ -77,11 +80,26 @@ class PlainProtocol:
                 check_size(body)
                 exchange.rows = self._rows.decode(body)
                 exchange.encode = encode_list
+            elif body[:2] == b"[{":
+                return self._read_records(exchange, body)
             else:
                 exchange.rows = (self._row.decode(body),)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         return bool(exchange.rows)
+
+    def _read_records(self, exchange: Exchange, body: bytes) -> bool:
+        """Read records of numbers; False where a name may be twice in one of them."""
+        if self._records is None:
+            return False
+        check_size(body)
+        records = self._records.decode(body)
+        # Each record has every name once or more, and nothing else in it has quotes.
+        if body.count(b'"') != 2 * len(self._codec.names) * len(records):
+            return False
+        exchange.rows = list(map(msgspec.structs.astuple, records))
+        exchange.encode = encode_list
+        return bool(records)
 
     def _read_slowly(self, exchange: Exchange) -> None:
         rows, is_single = self._codec.read(decode_json(exchange.body))
@@ -112,6 +130,20 @@ def encode_singles(answers: Sequence[Answer]) -> list[bytes]:
         # Numbers have no comma in them: one call encodes the whole batch.
         return bytes(_ENCODER.encode(values)[1:-1]).split(b",")
     return [_ENCODER.encode(value) for value in values]
+
+
+def _records_decoder(names: Sequence[str], kinds: Sequence[Any]) -> Any:
+    """Make a decoder of records with exactly these names; None where text could stand in one."""
+    if not 0 < len(kinds) <= _MAX_RECORD_COLUMNS or any(kind in _TEXT for kind in kinds):
+        return None
+    if any('"' in name or "\\" in name for name in names):
+        return None
+    fields = [(f"c{place}", kind) for place, kind in enumerate(kinds)]
+    renamed = {field: name for (field, _), name in zip(fields, names, strict=True)}
+    record = msgspec.defstruct(
+        "Record", fields, rename=renamed, forbid_unknown_fields=True, gc=False
+    )
+    return msgspec.json.Decoder(list.__class_getitem__(record))
 
 
 def _fast_types(columns: Sequence[Column]) -> tuple[Any, ...]:
