@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from samovar.cli import exit_codes
+from samovar.cli.policies import policy_option
 from samovar.cli.serve import read_workers
 from samovar.cli.sizes import read_size
 from samovar.cli.transfer import plain_http_option
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 @click.option("--memory", callback=read_size, default="512m", help="For the unit, each server.")
 @click.option("--apply", is_flag=True, help="With -o: also run it here.")
 @plain_http_option
+@policy_option
 @click.pass_obj
 def command(screen: Screen, /, reference: str, **options: Any) -> int:
     """Follow REF in its registry, and serve what was proven on this machine, until a signal."""
@@ -84,10 +86,23 @@ def _settings(reference: Reference, options: dict[str, Any]) -> Settings:
         app=options["app"],
         workers="auto" if workers is None else str(workers),
         plain_http=options["plain_http"],
+        attested=_has_policy(options["policy"]),
         status_port=options["status_port"],
     )
     folder = options["state"] or Home.locate().path / "agents" / settings.label
     return replace(settings, folder=folder.absolute())
+
+
+def _has_policy(named: Path | None) -> bool:
+    """Say whether the operator asks for attestations; a file that says nothing is told now."""
+    if named is not None:
+        # Each of its commands asks for the same.
+        os.environ["SAMOVAR_POLICY"] = str(named.absolute())
+    if not os.environ.get("SAMOVAR_POLICY"):
+        return False
+    from samovar.attest.policy import find_policy  # cryptography is slow to import
+
+    return find_policy(None, None) is not None
 
 
 def _run(screen: Screen, settings: Settings, written: list[str]) -> int:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from samovar.deploy.probe import wait_until_answers
-from samovar.errors import Unavailable
+from samovar.errors import Unavailable, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,9 +57,12 @@ def apply(
 
     Raises
     ------
+    UserError
+        Where the folder has files of somebody else's, which would go with the old service.
     Unavailable
         Where NGINX is missing, the port is taken, or the service does not answer; its log is told.
     """
+    _need_own_folder(folder)
     _need_nginx()
     progress("Making the environment")
     prepare(staged)
@@ -116,6 +119,16 @@ def _control(folder: Path, verb: str) -> int:
         [control, verb], check=False, stdin=subprocess.DEVNULL, capture_output=True
     )
     return done.returncode
+
+
+def _need_own_folder(folder: Path) -> None:
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "supervise.py").is_file():
+        raise UserError(
+            f"{folder} has files that are no service of samovar's.",
+            why="The whole folder is replaced when the next version is deployed.",
+            hint="Name a new or an empty folder with -o.",
+            code="folder_taken",
+        )
 
 
 def _need_nginx() -> None:

@@ -74,12 +74,17 @@ def _deploy(plan: Plan, folder: Path) -> None:
             serve.run(module.app, name=name, route_prefix="/")
         except RuntimeError as error:
             why = _reason(serve, name) or str(error)
-            if not known:
+            hint = "'ray logs' has the rest."
+            if known:
+                hint = (
+                    "What was served goes on; deploy it again, so that it is what Serve restarts."
+                )
+            else:
                 serve.delete(name)
             raise Unavailable(
                 "A replica did not become ready; nothing of it is served.",
                 why=why[-_SHOWN:],
-                hint="'ray logs' has the rest.",
+                hint=hint,
                 code="deploy_failed",
             ) from error
 

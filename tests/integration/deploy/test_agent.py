@@ -19,7 +19,7 @@ import pytest
 
 from broken import broken_of
 from cli import SAMOVAR, copy_example, samovar
-from engines.processes import end, free_port, wait_until
+from engines.processes import end, free_port, need, wait_until
 from engines.registry import run_registry
 from samovar.core.reference import Reference
 from samovar.store.layout import Store
@@ -278,3 +278,26 @@ def test_the_door_may_be_systemds(bundles: Bundles, registry: Registry, home: Pa
             end(agent)
     assert answer.json() == {"prediction": 1}
     assert agent.returncode == 0
+
+
+def test_what_lacks_an_attestation_is_not_loaded_until_it_has_come(
+    bundles: Bundles, registry: Registry, home: Path, tmp_path: Path
+) -> None:
+    openssl = need("openssl", "apt install openssl")
+    key = tmp_path / "attest.key"
+    for words in (
+        ["genpkey", "-algorithm", "ed25519", "-out", key],
+        ["pkey", "-in", key, "-pubout", "-out", tmp_path / "attest.pub"],
+    ):
+        subprocess.run([openssl, *words], check=True, capture_output=True)
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[policy]\nkeys = ["attest.pub"]\nverdicts = ["IDENTICAL", "EQUIVALENT"]\n')
+    reference = f"{registry.host}/fleet/attested:prod"
+    bundles.push(bundles.first, reference)
+    with following(home, reference, "--policy", str(policy)) as agent:
+        wait_until(lambda: "postponed" in agent.events(), within_s=PATIENCE_S)
+        assert agent.status()["serving"] is None
+        samovar("attest", bundles.first, "--key", key, SAMOVAR_HOME=bundles.home)
+        bundles.push(bundles.first, reference)
+        assert agent.first_line()["status"]["serving"]["digest"] == bundles.first
+        assert agent.status()["refused"] == {}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from engines.processes import need
 from samovar.core.digest import Digest
-from samovar.deploy import compose, kubernetes, swarm, uwsgi
+from samovar.core.reference import Reference
+from samovar.deploy import behind_nginx, compose, kubernetes, swarm, uwsgi
+from samovar.deploy.agent import unit
+from samovar.deploy.agent.settings import Settings
 from samovar.deploy.plan import Plan, Service
 
 if TYPE_CHECKING:
@@ -31,6 +36,9 @@ PLAN = Plan(
     ),
     replicas=3,
 )
+
+
+write_behind = partial(behind_nginx.write, bundle="sha256-00.tar", app=False)
 
 
 def lay(files: Mapping[str, str], folder: Path) -> Path:
@@ -57,7 +65,7 @@ def test_docker_compose_reads_them(write, name: str, tmp_path: Path) -> None:
     assert "titanic:1.0.0" in shown
 
 
-@pytest.mark.parametrize("write", [compose.write, swarm.write, uwsgi.write])
+@pytest.mark.parametrize("write", [compose.write, swarm.write, uwsgi.write, write_behind])
 def test_nginx_reads_its_configuration(write, tmp_path: Path) -> None:
     program = need("nginx", "apt install nginx")
     folder = lay(write(PLAN), tmp_path)
@@ -92,9 +100,30 @@ def test_kubernetes_manifests_are_valid_for_the_last_four_versions(
 
 
 def test_shell_scripts_parse(tmp_path: Path) -> None:
-    for write in (compose.write, swarm.write, uwsgi.write):
+    for write in (compose.write, swarm.write, uwsgi.write, write_behind):
         for name, text in write(PLAN).items():
             if name.endswith(".sh"):
                 script = tmp_path / name
                 script.write_text(text)
                 assert accepted(["sh", "-n", script], tmp_path) == ""
+
+
+def test_units_are_accepted_by_systemd(tmp_path: Path) -> None:
+    program = need("systemd-analyze", "apt install systemd")
+    following = Settings(
+        reference=Reference.parse("registry.example.com/titanic:prod"),
+        interval_s=30,
+        folder=tmp_path,
+    )
+    written = {**uwsgi.write(PLAN), **unit.write(following, cpus=1, memory_mib=512)}
+    written[f"systemd/{PLAN.service.label}-own.service"] = write_behind(PLAN)[
+        f"systemd/{PLAN.service.label}.service"
+    ]
+    names = [name for name in written if name.endswith((".service", ".socket"))]
+    assert len(names) == 4
+    for name in names:
+        # What they start is not installed on this machine.
+        text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", written[name], flags=re.MULTILINE)
+        (tmp_path / name.rpartition("/")[2]).write_text(text)
+    units = [tmp_path / name.rpartition("/")[2] for name in names]
+    assert accepted([program, "verify", "--man=no", *units], tmp_path) == ""

@@ -115,6 +115,16 @@ def test_a_bundle_whose_receipt_fails_is_not_put_in_place(deployed: Deployed) ->
     ]
 
 
+def test_a_folder_with_other_files_is_left_alone(deployed: Deployed, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    refused = samovar(
+        "deploy", "nginx", deployed.digest, "-o", tmp_path, "--port", "1", "--apply", "--json",
+        code=2, SAMOVAR_HOME=deployed.home,
+    )  # fmt: skip
+    assert refused.error["code"] == "folder_taken"
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
 def test_the_death_of_the_server_ends_the_service(deployed: Deployed) -> None:
     (server,) = deployed.servers()
     os.kill(server, signal.SIGKILL)

@@ -184,6 +184,9 @@ class Agent:
         self._write_status()
         try:
             self._run("pull", self._settings.exactly(digest), *self._how())
+            if self._settings.attested:
+                # Before anything of it is loaded.
+                self._run("verify", self._settings.exactly(digest), "--attested")
             self._run("verify", self._settings.exactly(digest))
             server = self._prove_server(digest)
             # A name keeps it from being collected.

@@ -37,6 +37,8 @@ class Settings:
         As ``samovar serve --workers``.
     plain_http : bool
         Speak http to a registry that is not on loopback.
+    attested : bool
+        Whether the machine's policy (``SAMOVAR_POLICY``) asks for attestations.
     status_port : int, optional
         Of loopback, for the page and the metrics.
     """
@@ -49,6 +51,7 @@ class Settings:
     app: bool = False
     workers: str = "auto"
     plain_http: bool = False
+    attested: bool = False
     status_port: int | None = None
 
     def __post_init__(self) -> None:

@@ -88,6 +88,8 @@ SAMOVAR_HOME=/var/lib/samovar
 UV_CACHE_DIR=/var/lib/samovar/uv
 # Credentials, as Docker keeps them (config.json), for a registry that asks for them.
 DOCKER_CONFIG=/var/lib/samovar/docker
+# Serve nothing that lacks the attestations that [policy] in this file asks for.
+# SAMOVAR_POLICY=/etc/samovar/policy.toml
 """
 
 
