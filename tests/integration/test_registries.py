@@ -148,9 +148,10 @@ def test_bundle_of_the_reference_registry_is_listed_by_skopeo(
         check=True,
         capture_output=True,
     )
-    # This registry has no referrers API: the attestation is listed under the tag that stands in.
+    # This registry has no referrers API: the attestation is listed under the tag that stands in,
+    # and laid under cosign's.
     fallback = str(bundle.digest).replace(":", "-")
-    assert set(json.loads(done.stdout)["Tags"]) == {"1.0", fallback}
+    assert set(json.loads(done.stdout)["Tags"]) == {"1.0", fallback, f"{fallback}.att"}
 
 
 PULL = """

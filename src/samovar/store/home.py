@@ -47,7 +47,12 @@ class Home:
         try:
             path = path.absolute()
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if os.name == "posix" and path.stat().st_uid == os.getuid():
+            found = path.stat()
+            if (
+                os.name == "posix"
+                and found.st_uid == os.getuid()
+                and found.st_mode & 0o777 != 0o700
+            ):
                 path.chmod(0o700)
         except OSError as error:
             raise Unavailable(

@@ -6,6 +6,7 @@ never collected. The system releases the locks of a process that dies.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from contextlib import contextmanager
@@ -40,7 +41,10 @@ def _held(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[None]:
     import fcntl
 
     kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = _open(path, exclusive=exclusive)
+    if handle is None:
+        yield
+        return
     try:
         deadline = time.monotonic() + wait_s
         while True:
@@ -54,6 +58,22 @@ def _held(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _open(path: Path, *, exclusive: bool) -> int | None:
+    """Open the lock's file; None where there is none and none can be made, so nobody writes there.
+
+    On a disk that is mounted read-only the file may be there, of whoever mounts it to write.
+    """
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if exclusive or error.errno != errno.EROFS:
+            raise
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
 
 
 def _held_elsewhere(path: Path, wait_s: float) -> Iterator[None]:
