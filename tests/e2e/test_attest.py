@@ -14,9 +14,12 @@ import pytest
 from attesting import KeyPair, put_envelope, verdict_of
 from cli import copy_example, samovar
 from engines.processes import need
+from registry_content import put_blob, put_index
 from samovar.attest.attach import sign
+from samovar.core import media_types
 from samovar.core.attestation import pae
 from samovar.core.digest import Digest
+from samovar.core.manifest import Manifest
 from samovar.core.reference import Reference
 from samovar.store.layout import Store
 
@@ -153,6 +156,28 @@ def test_a_project_keeps_its_digest_when_it_gets_a_policy(attested, ada, tmp_pat
     assert answer["written"]
     verified = samovar("verify", "--attested", "--json", cwd=project, SAMOVAR_HOME=home).json
     assert verified["digest"] == attested[2]["digest"]
+
+
+def test_an_index_of_images_is_vouched_for_beside_its_bundle(attested, home, ada):
+    store = Store(home / "store")
+    bundle = store.resolve(Reference.parse("titanic"))
+    image = store.put_document(
+        Manifest(config=put_blob(store, b"{}", media_types.OCI_CONFIG), layers=())
+    )
+    index = put_index(store, bundle, image)
+    store.set_name(Reference.parse("titanic:image"), index)
+    verify = ("verify", "titanic:image", "--attested", "--key", ada.public, "--json")
+    refused = samovar(*verify, SAMOVAR_HOME=home, code=1).error
+    assert refused["code"] == "attestation_missing"
+    assert str(index.digest) in refused["message"]
+    attest = ("attest", "titanic:image", "--provenance-only", "--key", ada.private, "--json")
+    said = samovar(*attest, SAMOVAR_HOME=home).json
+    subjects = {one["subject"] for one in said["attestations"]}
+    assert subjects == {str(one.digest) for one in (bundle, index, image)}
+    verified = samovar(*verify, SAMOVAR_HOME=home).json
+    assert verified["digest"] == str(bundle.digest)
+    samovar("gc", SAMOVAR_HOME=home)
+    assert samovar(*verify, SAMOVAR_HOME=home).json == verified
 
 
 def test_wrong_use_is_told(attested, ada, tmp_path):

@@ -25,6 +25,8 @@ STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 STATEMENT_TYPES: Final = frozenset({STATEMENT_TYPE, "https://in-toto.io/Statement/v0.1"})
 MAX_ENVELOPE_BYTES: Final = 1024 * 1024
 """Larger ones are not read: a statement names digests, it does not carry what they are of."""
+MAX_SIGNATURES: Final = 64
+"""Each is tried with each key that is believed: thousands would keep the processor busy."""
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -106,6 +108,8 @@ class Envelope:
         payload_type, signatures = document.get("payloadType"), document.get("signatures")
         if not isinstance(payload_type, str) or not isinstance(signatures, list) or not signatures:
             raise Damaged("The envelope has no payload type, or nobody signed it.")
+        if len(signatures) > MAX_SIGNATURES:
+            raise Damaged(f"The envelope has more than {MAX_SIGNATURES} signatures.")
         return cls(
             payload=_base64(document.get("payload")),
             payload_type=payload_type,

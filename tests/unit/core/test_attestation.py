@@ -9,6 +9,7 @@ import pytest
 
 from samovar.core.attestation import (
     MAX_ENVELOPE_BYTES,
+    MAX_SIGNATURES,
     PAYLOAD_TYPE,
     Envelope,
     EnvelopeSignature,
@@ -53,6 +54,7 @@ def test_url_safe_base64_and_a_missing_keyid_are_read_too() -> None:
         {"signatures": ["x"]},
         {"signatures": [{"keyid": 1, "sig": ""}]},
         {"signatures": [{"keyid": "x"}]},
+        {"signatures": [{"sig": ""}] * (MAX_SIGNATURES + 1)},
     ],
 )
 def test_an_envelope_with_a_wrong_field_is_damaged(change: dict[str, object]) -> None:
