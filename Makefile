@@ -34,7 +34,7 @@ demo: setup  ## the main job on examples/web, told as a story
 
 test: setup  ## every test; those whose engine is missing say how to get it (in CI they fail)
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage run -m pytest -n 2 --dist loadfile $(ARGS)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --include='*/samovar/core/*' --fail-under=100
 
