@@ -66,7 +66,8 @@ def demo(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """Run every test; core is covered to the last branch."""
     _run(session, "-m", "coverage", "erase")
-    _run(session, "-m", "coverage", "run", "-m", "pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
+    in_two = ("-n", "2", "--dist", "loadfile")
+    _run(session, "-m", "coverage", "run", "-m", "pytest", *in_two, *session.posargs)
     _run(session, "-m", "coverage", "combine", "-q")
     _run(session, "-m", "coverage", "report", "--include=*/samovar/core/*", "--fail-under=100")
 
