@@ -78,8 +78,9 @@ def test_killed_at_calls_that_change_something(
             assert again.returncode == 0, again.stderr
             is_whole(home, "kept:latest")
         shutil.rmtree(home)
+    print(f"{name}: killed {killed} of {count} times")
     # Threads and children take turns: a call that was made once may fall to another next time.
-    assert killed >= count * 3 // 4
+    assert killed >= count * 9 // 10
 
 
 @contextmanager
