@@ -169,3 +169,72 @@ def test_a_bare_model_file_wants_an_interpreter(home, tmp_path):
         "predict", project / "models/model.pkl", source, "--python", python, "--json"
     )
     assert document.json["rows"] == 3
+
+
+KEPT = {"id": ["007", "", None], "when": [1, None, 3]}
+
+
+def with_kept(path: Path) -> Path:
+    """Write the rows with two columns that are none of the model's."""
+    table = arrow.Table.from_pylist([dict(zip(COLUMNS, row, strict=True)) for row in ROWS])
+    for name, values in KEPT.items():
+        table = table.append_column(name, arrow.array(values))
+    if path.suffix == ".csv":
+        path.write_text('id,pclass,male,adult,age,when\n007,1,0,1,24,1\n"",3,1,1,,\n,2,1,0,8.5,3\n')
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(table.to_pylist()))
+    elif path.suffix == ".parquet":
+        parquet.write_table(table, path)
+    else:
+        with ipc.new_stream(path, table.schema) as file:
+            file.write_table(table)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["json", "jsonl", "csv", "parquet", "arrow"])
+def test_columns_of_the_input_are_kept(home, answers, tmp_path, ending):
+    source, output = with_kept(tmp_path / f"rows.{ending}"), tmp_path / "out.parquet"
+    samovar(
+        "predict", "titanic", source, "-o", output, "--keep", "when", "--keep", "id",
+        SAMOVAR_HOME=home,
+    )  # fmt: skip
+    found = parquet.read_table(output)
+    assert found.column_names == ["when", "id", "prediction"]
+    whens = ["1", None, "3"] if ending == "csv" else KEPT["when"]
+    assert found["when"].to_pylist() == whens
+    assert found["id"].to_pylist() == KEPT["id"]
+    assert found["prediction"].to_pylist() == answers
+
+
+@pytest.mark.parametrize("ending", ["json", "jsonl", "csv"])
+def test_kept_columns_are_written_as_text_too(home, answers, tmp_path, ending):
+    source, output = with_kept(tmp_path / "rows.parquet"), tmp_path / f"out.{ending}"
+    samovar("predict", "titanic", source, "-o", output, "--keep", "id", SAMOVAR_HOME=home)
+    text = output.read_text()
+    if ending == "csv":
+        records = list(csv.DictReader(text.splitlines()))
+        assert [row["id"] for row in records] == ["007", "", ""]
+    else:
+        lines = text.splitlines() if ending == "jsonl" else []
+        records = [json.loads(line) for line in lines] or json.loads(text)
+        assert [row["id"] for row in records] == KEPT["id"]
+    assert [int(row["prediction"]) for row in records] == answers
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--keep", "id"], "into a file"),
+        (["-o", "out.csv", "--keep", "nobody"], "no column 'nobody'"),
+        (["-o", "out.csv", "--keep", "id", "--keep", "id"], "twice"),
+    ],
+)
+def test_what_cannot_be_kept_is_said(home, tmp_path, arguments, said):
+    source = with_kept(tmp_path / "rows.csv")
+    answer = samovar(
+        "predict", "titanic", source, *arguments, "--json", code=2, cwd=tmp_path, SAMOVAR_HOME=home
+    )
+    assert said in answer.error["message"]
+    assert not (tmp_path / "out.csv").exists()

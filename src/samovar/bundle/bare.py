@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from samovar.bundle.child import child_variables, numeric_level, run_child
 from samovar.bundle.environment import Prepared
+from samovar.bundle.kept import Kept
 from samovar.bundle.predict import OUTPUT, Predicted, collect, score, write_input
 from samovar.core import bundle as layout
 from samovar.core.bundle import BundleDocument, BundleModel
@@ -27,7 +28,7 @@ from samovar.project.examples import read_examples
 from samovar.store.home import is_offline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from samovar.model.audit import AuditReport
     from samovar.store.home import Home
@@ -45,6 +46,7 @@ def predict_model_file(
     output: Path | None,
     method: str | None,
     python: Path | None,
+    keep: Sequence[str] = (),
     progress: Progress,
 ) -> Predicted:
     """Audit a model file and score rows with it in a named interpreter.
@@ -55,7 +57,7 @@ def predict_model_file(
         The file.
     source : str
         Path of the rows.
-    output, method, progress
+    output, method, keep, progress
         As for a bundle (bundle/predict.py).
     python : Path, optional
         The interpreter; it has to be named, since a file says of no environment.
@@ -90,7 +92,8 @@ def predict_model_file(
         progress("Reading the model")
         library = _record(prepared, staged, Path(source), workspace)
         document = BundleDocument.from_json(json.loads((staged / layout.DOCUMENT).read_bytes()))
-        rows = write_input(source, document.signature, workspace)
+        rows = write_input(source, document.signature, workspace, keep=keep)
+        kept = Kept(source, keep) if keep else None
         progress(f"Scoring {rows} rows")
         score(
             prepared,
@@ -99,7 +102,7 @@ def predict_model_file(
             method=None,
             variables=child_variables(numeric_level(), write_bytecode=False),
         )
-        predictions = collect(workspace / OUTPUT, output)
+        predictions = collect(workspace / OUTPUT, output, kept)
     return Predicted(rows=rows, engine=library or report.format, predictions=predictions)
 
 

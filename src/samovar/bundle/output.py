@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import IO
 
+    from samovar.bundle.kept import Kept
     from samovar.core.frames import Part
 
 _FORMATS: Final = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow")
@@ -31,6 +32,8 @@ class Output:
     ----------
     path : Path
         Its ending chooses the format.
+    kept : Kept, optional
+        Columns of the input that stand before the predictions.
 
     Raises
     ------
@@ -38,8 +41,9 @@ class Output:
         For an ending that is not known, or a folder that does not exist.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: Kept | None = None) -> None:
         self._path = path.absolute()
+        self._kept = kept
         self._format = path.suffix.lower()
         if self._format not in _FORMATS:
             raise UserError(
@@ -64,17 +68,42 @@ class Output:
     ) -> None:
         with self._stack:
             if kind is None:
-                self._open(_no_rows()).close()
+                self._open(self._with_kept(_no_rows())).close()
                 self._unfinished.keep_as(self._path)
 
     def write(self, parts: Sequence[Part]) -> None:
         """Add the answers to one batch."""
-        batch = to_batch(parts)
+        batch = self._with_kept(to_batch(parts))
         self._open(batch).write(batch)
+
+    def _with_kept(self, batch: Any) -> Any:
+        """Put the kept columns of the same rows before the predictions."""
+        import pyarrow as arrow
+
+        if self._kept is None:
+            return batch
+        clash = [name for name in self._kept.names if name in batch.schema.names]
+        if clash:
+            raise UserError(
+                f"The column {clash[0]!r} cannot be kept: the predictions have that name.",
+                hint="Rename it in the input.",
+            )
+        names = [*self._kept.names, *batch.schema.names]
+        if not batch.num_rows:
+            nothing = arrow.array([], type=arrow.null())
+            return arrow.record_batch([nothing] * len(names), names=names)
+        table = self._kept.take(batch.num_rows)
+        chunks = [column.chunk(0) for column in table.columns]
+        return arrow.record_batch([*chunks, *batch.columns], names=names)
 
     def _open(self, batch: Any) -> _Writer:
         if self._writer is None:
-            self._writer = _writer(self._format, self._unfinished.file, batch.schema)
+            self._writer = _writer(
+                self._format,
+                self._unfinished.file,
+                batch.schema,
+                as_records=self._kept is not None,
+            )
         return self._writer
 
 
@@ -139,13 +168,13 @@ class _Writer(Protocol):
     def close(self) -> None: ...
 
 
-def _writer(ending: str, file: IO[bytes], schema: Any) -> _Writer:
+def _writer(ending: str, file: IO[bytes], schema: Any, *, as_records: bool) -> _Writer:
     if ending == ".csv":
         return _Csv(file, schema)
     if ending in {".jsonl", ".ndjson"}:
         return _JsonLines(file)
     if ending == ".json":
-        return _Json(file)
+        return _Json(file, as_records=as_records)
     return _Arrow(file, schema, is_parquet=ending != ".arrow")
 
 
@@ -175,21 +204,25 @@ class _JsonLines:
     def write(self, batch: Any) -> None:
         for row in batch.to_pylist():
             record = {name: _json_value(value) for name, value in row.items()}
-            self._file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+            text = json.dumps(record, ensure_ascii=False, default=str)
+            self._file.write(text.encode() + b"\n")
 
     def close(self) -> None:
         pass
 
 
 class _Json:
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], *, as_records: bool) -> None:
         self._file = file
+        self._as_records = as_records
         self._separator = b"[\n"
 
     def write(self, batch: Any) -> None:
         for row in batch.to_pylist():
-            values = [_json_value(value) for value in row.values()]
-            text = json.dumps(values[0] if len(values) == 1 else values, ensure_ascii=False)
+            record = {name: _json_value(value) for name, value in row.items()}
+            values = list(record.values())
+            shown = record if self._as_records else values[0] if len(values) == 1 else values
+            text = json.dumps(shown, ensure_ascii=False, default=str)
             self._file.write(self._separator + text.encode())
             self._separator = b",\n"
 

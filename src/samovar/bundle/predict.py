@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from samovar.bundle.child import Mismatched, child_variables, run_child
 from samovar.bundle.environment import prepare
+from samovar.bundle.kept import Kept
 from samovar.bundle.opened import Bundle, unpack_bundle
 from samovar.bundle.output import Output, numbers_of
 from samovar.bundle.tables import read_batches
@@ -60,6 +61,7 @@ def predict_bundle(
     output: Path | None,
     method: str | None,
     python: Path | None,
+    keep: Sequence[str] = (),
     progress: Progress,
 ) -> Predicted:
     """Score a file with a bundle.
@@ -74,6 +76,8 @@ def predict_bundle(
         Another method of the model than the bundle's.
     python : Path, optional
         An interpreter that is used as it is, if it answers the lock.
+    keep : sequence of str
+        Columns of the input that go along into the output.
     progress : callable
         Is told what is going on.
 
@@ -89,7 +93,8 @@ def predict_bundle(
     with home.workspace() as workspace:
         unpacked = unpack_bundle(store, bundle, workspace / "bundle")
         check_model(bundle, unpacked)
-        rows = write_input(source, bundle.document.signature, workspace)
+        rows = write_input(source, bundle.document.signature, workspace, keep=keep)
+        kept = Kept(source, keep) if keep else None
         prepared = prepare(
             home,
             bundle.document,
@@ -108,7 +113,7 @@ def predict_bundle(
                 replay_level(bundle.receipt), write_bytecode=not prepared.is_users
             ),
         )
-        predictions = collect(workspace / OUTPUT, output)
+        predictions = collect(workspace / OUTPUT, output, kept)
     document = bundle.document
     return Predicted(
         rows=rows,
@@ -117,11 +122,13 @@ def predict_bundle(
     )
 
 
-def write_input(source: str, signature: Signature, workspace: Path) -> int:
+def write_input(
+    source: str, signature: Signature, workspace: Path, *, keep: Sequence[str] = ()
+) -> int:
     """Write the rows as the runtime reads them, a frame a batch, and give their number."""
     rows = 0
     with (workspace / INPUT).open("wb") as frames:
-        for batch in read_batches(source, signature):
+        for batch in read_batches(source, signature, also=keep):
             try:
                 write_frame(frames, batch.columns)
             except ValueError as error:
@@ -162,12 +169,12 @@ def score(
         )
 
 
-def collect(answers: Path, output: Path | None) -> list[Any] | None:
-    """Bring the runtime's answers into a file, or back as a list."""
+def collect(answers: Path, output: Path | None, kept: Kept | None = None) -> list[Any] | None:
+    """Bring the runtime's answers into a file, kept columns before them, or back as a list."""
     with answers.open("rb") as frames:
         if output is None:
             return [value for parts in read_frames(frames) for value in values_of(parts)]
-        with Output(output) as file:
+        with Output(output, kept) as file:
             for parts in read_frames(frames):
                 file.write(parts)
     return None

@@ -60,7 +60,7 @@ class Batch:
     rows: int
 
 
-def read_batches(source: str, signature: Signature) -> Iterator[Batch]:
+def read_batches(source: str, signature: Signature, *, also: Sequence[str] = ()) -> Iterator[Batch]:
     """Read a file, or standard input for ``-``, in batches.
 
     Parameters
@@ -69,6 +69,8 @@ def read_batches(source: str, signature: Signature) -> Iterator[Batch]:
         Path; its ending says the format. Standard input is JSON or CSV.
     signature : Signature
         Names and types the columns.
+    also : sequence of str
+        What records may have beside the signature's columns.
 
     Raises
     ------
@@ -92,9 +94,10 @@ def read_batches(source: str, signature: Signature) -> Iterator[Batch]:
         elif ending in {".arrow", ".feather", ".ipc", ".arrows"}:
             yield from _read_arrow(file, path.name, signature)
         elif ending in {".jsonl", ".ndjson"}:
-            yield from _read_json_lines(file, path.name, signature)
+            yield from _read_json_lines(file, path.name, signature, also)
         elif ending == ".json":
-            yield from _of_document(_load(file.read(), path.name), path.name, signature)
+            document = _load(file.read(), path.name)
+            yield from _of_document(document, path.name, signature, also)
         else:
             raise InvalidInput(
                 f"Rows cannot be read from {path.name}.",
@@ -125,7 +128,9 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON; write null")
 
 
-def _of_document(document: Any, name: str, signature: Signature) -> Iterator[Batch]:
+def _of_document(
+    document: Any, name: str, signature: Signature, also: Sequence[str] = ()
+) -> Iterator[Batch]:
     """Cut a JSON document into batches: a list of rows, or one row alone."""
     is_text = signature.container == "texts"
     if isinstance(document, dict) or (is_text and isinstance(document, str)):
@@ -136,12 +141,13 @@ def _of_document(document: Any, name: str, signature: Signature) -> Iterator[Bat
         document = [document]
     for start in range(0, len(document), BATCH_ROWS):
         rows = document[start : start + BATCH_ROWS]
-        yield _of_rows(
-            rows, [f"row {start + number}" for number in range(len(rows))], name, signature
-        )
+        places = [f"row {start + number}" for number in range(len(rows))]
+        yield _of_rows(rows, places, name, signature, also)
 
 
-def _read_json_lines(file: IO[bytes], name: str, signature: Signature) -> Iterator[Batch]:
+def _read_json_lines(
+    file: IO[bytes], name: str, signature: Signature, also: Sequence[str] = ()
+) -> Iterator[Batch]:
     rows: list[Any] = []
     places: list[str] = []
     for number, line in enumerate(file, 1):
@@ -153,13 +159,19 @@ def _read_json_lines(file: IO[bytes], name: str, signature: Signature) -> Iterat
             raise InvalidInput(f"{name}, line {number} is not JSON.", why=str(error)) from error
         places.append(f"line {number}")
         if len(rows) == BATCH_ROWS:
-            yield _of_rows(rows, places, name, signature)
+            yield _of_rows(rows, places, name, signature, also)
             rows, places = [], []
     if rows:
-        yield _of_rows(rows, places, name, signature)
+        yield _of_rows(rows, places, name, signature, also)
 
 
-def _of_rows(rows: Sequence[Any], places: Sequence[str], name: str, signature: Signature) -> Batch:
+def _of_rows(
+    rows: Sequence[Any],
+    places: Sequence[str],
+    name: str,
+    signature: Signature,
+    also: Sequence[str],
+) -> Batch:
     """Turn rows, records or texts into columns; a wrong one is named by its place."""
     if signature.container == "texts":
         for row, place in zip(rows, places, strict=True):
@@ -170,7 +182,7 @@ def _of_rows(rows: Sequence[Any], places: Sequence[str], name: str, signature: S
     lists = []
     for row, place in zip(rows, places, strict=True):
         if isinstance(row, dict):
-            unknown = [key for key in row if key not in names]
+            unknown = [key for key in row if key not in names and key not in also]
             missing = [key for key in names if key not in row]
             if unknown or missing:
                 what = (
@@ -206,7 +218,7 @@ def _read_csv(file: IO[bytes], path: Path | None, signature: Signature) -> Itera
     name = "standard input" if path is None else path.name
     data = file.read() if path is None else None
     source: Any = io.BytesIO(data) if data is not None else file
-    header = _csv_header(source, name)
+    header = csv_header(source, name)
     source.seek(0)
     chosen = choose_columns(header, name, signature)
     types = {
@@ -239,7 +251,8 @@ def _reopened(path: Path | None) -> IO[bytes]:
     return io.BytesIO() if path is None else path.open("rb")
 
 
-def _csv_header(source: IO[bytes], name: str) -> list[str]:
+def csv_header(source: IO[bytes], name: str) -> list[str]:
+    """Read the names of the columns; the file is to be rewound afterwards."""
     start = source.read(1 << 20)
     try:
         text = start.decode("utf-8-sig", errors="ignore")

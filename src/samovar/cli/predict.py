@@ -12,6 +12,7 @@ from samovar.bundle.predict import predict_bundle
 from samovar.bundle.resolve import resolve
 from samovar.bundle.target import ModelFile, read_target
 from samovar.cli import exit_codes
+from samovar.errors import UserError
 from samovar.project.config import METHODS
 from samovar.store.home import Home
 from samovar.store.layout import Store
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
     "-o", "--output", metavar="OUTPUT", type=click.Path(path_type=Path), help="Write a file."
 )
 @click.option("--python", type=click.Path(path_type=Path), help="Use this interpreter as it is.")
+@click.option(
+    "--keep",
+    metavar="COLUMN",
+    multiple=True,
+    help="Write this column of INPUT beside the predictions; as often as wanted.",
+)
 @click.option("--method", type=click.Choice(METHODS), help="Call another method of the model.")
 @click.pass_obj
 def command(
@@ -37,8 +44,11 @@ def command(
     output: Path | None,
     python: Path | None,
     method: str | None,
+    keep: tuple[str, ...],
 ) -> int:
     """Score the rows of INPUT: JSON, JSON Lines, CSV, Parquet or Arrow, or - for stdin."""
+    if keep and output is None:
+        raise UserError("--keep writes columns into a file.", hint="Name one with -o.")
     home = Home.locate()
     store = Store(home.store)
     found = read_target(target, store)
@@ -46,13 +56,13 @@ def command(
         if isinstance(found, ModelFile):
             predicted = predict_model_file(
                 home, found.path, source, output=output, method=method, python=python,
-                progress=progress,
+                keep=keep, progress=progress,
             )  # fmt: skip
         else:
             _, bundle = resolve(home, store, found, progress)
             predicted = predict_bundle(
                 home, store, bundle, source, output=output, method=method, python=python,
-                progress=progress,
+                keep=keep, progress=progress,
             )  # fmt: skip
     _show(screen, predicted, output)
     return exit_codes.DONE
