@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import textwrap
 import time
 from contextlib import suppress
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,8 @@ from cli import SAMOVAR, samovar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from engines.browser import Chromium
 
 SCRIPT = """
     import csv, json, os, random, sys
@@ -126,6 +130,20 @@ def test_two_additive_causes(pair: Pair) -> None:
     pair.train("b", params={**UNUSED, "up": 3, "down": 1})
     effects = {one["factor"]: one["effect"] for one in pair.why()["culprits"]}
     assert effects == {"param:up": pytest.approx(0.3), "param:down": pytest.approx(-0.1)}
+
+
+@pytest.mark.engine
+def test_the_report_is_read_in_a_browser(pair: Pair, chromium: Chromium, tmp_path: Path) -> None:
+    pair.train("a")
+    pair.train("b", params={**UNUSED, "up": 3, "down": 1})
+    page = tmp_path / "why.html"
+    sentence = pair.why("--html", str(page))["sentence"]
+    shown = chromium.dom(page.as_uri())
+    text = unescape(re.sub(r"<[^>]+>", "", shown))
+    assert " ".join(sentence.split()) in " ".join(text.split())
+    assert "<svg" in shown
+    picture = chromium.screenshot(page.as_uri(), tmp_path / "why.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_two_that_cancel_show_in_the_predictions(pair: Pair) -> None:
