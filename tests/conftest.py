@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 # A busy machine is no failure: nothing here asserts a time.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+# Whoever starts the tests in the background may have them ignore Ctrl-C; what they start must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Folders as users have them, with tests of their own.
+collect_ignore = ["projects", "data"]
 
 pytest_plugins = [
     "engines.browser",

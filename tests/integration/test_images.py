@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -85,10 +84,7 @@ def test_the_digest_is_the_same_for_everybody(built, tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
 def test_the_digest_is_the_same_for_another_user(built):
-    try:
-        subprocess.run([sys.executable, "-c", ""], user=NOBODY, group=NOBODY, check=True)
-    except (PermissionError, subprocess.CalledProcessError):
-        pytest.skip("this Python is in a folder that is root's alone")
+    need("setpriv", "apt install util-linux")
     folder = Path(tempfile.mkdtemp(prefix="samovar-nobody-"))
     try:
         samovar("save", "titanic", folder / "titanic.tar", SAMOVAR_HOME=built.home)
