@@ -18,6 +18,7 @@ from samovar.core.canonical import canonical_json
 from samovar.core.origin import Training
 from samovar.core.receipt import Receipt
 from samovar.core.signature import Signature
+from samovar.env.compiling import compiled_beside
 from samovar.errors import EnvironmentMismatch, InvalidModel, InvalidProject
 from samovar.model.audit import AuditReport, audit_model, refusal
 from samovar.project.examples import Examples, read_examples
@@ -264,20 +265,23 @@ def _record(
     prepared = prepare(home, document, lock, unpacked=staged, progress=progress)
     progress("Recording predictions")
     level = numeric_level()
-    answer = run_child(
-        prepared.interpreter.path,
-        prepared.runtime,
-        {
-            "verb": "record",
-            "bundle": str(staged),
-            "wanted": prepared.wanted,
-            "columns": examples.described,
-            "rows": examples.rows,
-            "numerics": level,
-        },
-        workspace=workspace,
-        variables=child_variables(level),
-    )
+    variables = child_variables(level)
+    job = {
+        "verb": "record",
+        "bundle": str(staged),
+        "wanted": prepared.wanted,
+        "columns": examples.described,
+        "rows": examples.rows,
+        "numerics": level,
+    }
+    with compiled_beside(prepared.interpreter, variables):
+        answer = run_child(
+            prepared.interpreter.path,
+            prepared.runtime,
+            job,
+            workspace=workspace,
+            variables=variables,
+        )
     if isinstance(answer, Mismatched):
         raise EnvironmentMismatch(
             "The environment made from the lock does not answer it.",
