@@ -160,7 +160,8 @@ def test_whatever_a_mutated_model_would_look_up_is_seen(honest: bytes, data: Any
     if whole and not log.findings():
         assert {name for name in asked if not Policy().knows(name)} == set()
         assert asked <= set(log.globals())
-    if loaded:
+    # What is not read to its end is refused: an index of the memo that would take a gigabyte, say.
+    if loaded and whole:
         assert asked <= set(log.globals())
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,6 +65,13 @@ def test_an_origin_has_what_moves_a_result_and_no_pieces_of_files() -> None:
 def test_an_origin_survives_being_stored(origin: Training | Imported) -> None:
     canonical_json(origin.to_json())
     assert read_origin(origin.to_json()) == origin
+
+
+def test_a_document_keeps_its_factory_and_has_none_otherwise() -> None:
+    made = BundleModel(path="maker.py", format="python", method="predict", factory="maker:make")
+    with_factory = replace(DOCUMENT, model=made)
+    assert BundleDocument.from_json(with_factory.to_json()) == with_factory
+    assert "factory" not in DOCUMENT.to_json()["model"]
 
 
 @pytest.mark.parametrize(
