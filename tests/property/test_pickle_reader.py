@@ -9,6 +9,7 @@ import pickletools
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -133,6 +134,21 @@ def test_plain_values_have_no_findings_and_each_opcode_is_followed(
         assert [f for f in log.findings() if f.global_ not in {"builtins.set"}] == []
         assert reader.acts == sum(1 for _ in pickletools.genops(stream)) - 1
         assert reader.log.protocol == (protocol if protocol > 1 else 0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"c_codecs\nencode\n(Vb\n]tR.",
+        b"cbuiltins\nbytes\n(Vb\n]tR.",
+        b"cnumpy\ndtype\n(Vi8\nI00\nI01\ntR(}V<\nNNNI-1\nI-1\nI0\ntb.",
+        b"cnumpy\ndtype\n(Vi8\nI00\nI01\ntR(I3\n]NNNI-1\nI-1\nI0\ntb.",
+        b"cnumpy\ndtype\n(Vi8\nI00\nI01\ntR(I9\nV<\nNNNI-1\nI-1\nI0\ntb.",
+    ],
+)
+def test_what_cannot_be_hashed_is_refused_like_all_else(content: bytes) -> None:
+    log, _, _ = read(content)
+    assert log.findings()
 
 
 @given(PROGRAMS)

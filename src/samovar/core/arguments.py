@@ -53,6 +53,7 @@ _SUBTYPES: Final = frozenset(
         "numpy.ma.core.MaskedArray",
     }
 )
+_LATIN_1: Final = frozenset({"latin1", "latin-1"})
 _BIT_GENERATORS: Final = frozenset({"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"})
 _BIT_GENERATOR_MAKER: Final = "numpy.random._pickle.__bit_generator_ctor"
 _DTYPE: Final = re.compile(r"[<>=|]?[?bBhHiIlLqQfdgFDGeSUVOMmcpPu]\d{0,9}(\[\w+\])?")
@@ -146,7 +147,7 @@ def _buffer(args: tuple[Any, ...], view: View, _policy: Policy) -> str | None:
 
 
 def _latin_1(args: tuple[Any, ...], view: View, _policy: Policy) -> str | None:
-    if len(args) != 2 or view.kind_of(args[0]) != "text" or args[1] not in {"latin1", "latin-1"}:
+    if [view.kind_of(value) for value in args] != ["text", "text"] or args[1] not in _LATIN_1:
         return "takes text and 'latin1'"
     return None
 
@@ -155,7 +156,7 @@ def _bytes(args: tuple[Any, ...], view: View, _policy: Policy) -> str | None:
     kinds = [view.kind_of(value) for value in args]
     if kinds in ([], ["bytes"]):
         return None
-    if kinds == ["text", "text"] and args[1] in {"latin1", "latin-1"}:
+    if kinds == ["text", "text"] and args[1] in _LATIN_1:
         return None
     return "takes bytes; a number would allocate that many"
 
@@ -237,6 +238,9 @@ def _dtype_state(state: Any, view: View, _policy: Policy) -> str | None:
     if view.kind_of(state) != "tuple" or not 8 <= len(state) <= 9:
         return "takes the state of a data type"
     version, order, _, names, fields = state[:5]
+    # Anything may stand here, what cannot be hashed too: kinds first.
+    if [view.kind_of(version), view.kind_of(order)] != ["int", "text"]:
+        return "takes the state of a data type"
     if version not in {3, 4} or order not in {"<", ">", "|", "="}:
         return "takes the state of a data type"
     if view.kind_of(fields) not in {"none", "dict"} or view.kind_of(names) not in {"none", "tuple"}:
