@@ -109,7 +109,7 @@ def read_members(path: Path) -> Iterator[ZipMember]:
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+    except (zipfile.BadZipFile, RuntimeError, ValueError, struct.error) as error:
         raise Damaged(f"{path.name} is not a zip archive.", why=str(error)) from error
     if len(infos) > _MAX_MEMBERS or sum(info.file_size for info in infos) > _MAX_BYTES:
         raise Refused(f"{path.name} would unpack to too much.", code="hostile_wheel")

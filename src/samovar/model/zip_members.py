@@ -54,7 +54,7 @@ class Archive:
             self._zip = zipfile.ZipFile(self._file)
             self.members = self._zip.infolist()
             _check(self._zip, self._file)
-        except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError) as error:
+        except (zipfile.BadZipFile, RuntimeError, struct.error, ValueError) as error:
             self._file.close()
             raise broken(f"The zip cannot be read: {error}.") from error
         except BaseException:

@@ -53,7 +53,7 @@ def extract_zip(stream: IO[bytes], into: Path, *, limits: Limits | None = None) 
             members = archive.infolist()
             _check_amount(members, limits)
             return list(_extract(archive, members, folder, limits))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         folder.undo()
         raise damaged(f"It is no zip file, or altered: {error}.") from error
     except BaseException:

@@ -1,2 +1,3 @@
 def test_wrong(client):
-    client.post("/predict", json=["x", "y", "z", "!"])
+    answer = client.post("/predict", json=["x", "y", "z", "!"])
+    assert answer.status_code == 400
