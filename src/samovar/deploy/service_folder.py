@@ -36,7 +36,24 @@ case "${{1:-}}" in
 esac
 """
 
-UNIT: Final = """\
+SANDBOX: Final = """\
+ProtectHome=true
+PrivateTmp=true
+PrivateDevices=true
+ProtectKernelTunables=true
+ProtectKernelModules=true
+ProtectControlGroups=true
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=true
+LockPersonality=true
+CapabilityBoundingSet=
+
+[Install]
+WantedBy=multi-user.target
+"""
+"""How systemd shuts every service of ours in, and the end of its unit."""
+UNIT: Final = (
+    """\
 # /etc/systemd/system/{label}.service, for the folder at /opt/samovar/{label}
 [Unit]
 Description={name}: {what}
@@ -61,20 +78,9 @@ LimitNOFILE=16384
 NoNewPrivileges=true
 ProtectSystem=strict
 ReadWritePaths={writable}
-ProtectHome=true
-PrivateTmp=true
-PrivateDevices=true
-ProtectKernelTunables=true
-ProtectKernelModules=true
-ProtectControlGroups=true
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=true
-LockPersonality=true
-CapabilityBoundingSet=
-
-[Install]
-WantedBy=multi-user.target
 """
+    + SANDBOX
+)
 
 
 def resource(name: str) -> str:

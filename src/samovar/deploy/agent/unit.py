@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from samovar.deploy.service_folder import SANDBOX
 from samovar.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ NoDelay=true
 WantedBy=sockets.target
 """
 
-_SERVICE = """\
+_SERVICE = (
+    """\
 # /etc/systemd/system/samovar-agent-{label}.service
 #   install -m 0644 samovar-agent-{label}.* /etc/systemd/system/
 #   install -d /etc/samovar && install -m 0600 agent-{label}.env /etc/samovar/
@@ -62,20 +64,9 @@ TasksMax=512
 LimitNOFILE=16384
 NoNewPrivileges=true
 ProtectSystem=strict
-ProtectHome=true
-PrivateTmp=true
-PrivateDevices=true
-ProtectKernelTunables=true
-ProtectKernelModules=true
-ProtectControlGroups=true
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=true
-LockPersonality=true
-CapabilityBoundingSet=
-
-[Install]
-WantedBy=multi-user.target
 """
+    + SANDBOX
+)
 
 _ENVIRONMENT = """\
 # /etc/samovar/agent-{label}.env
