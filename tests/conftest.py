@@ -33,6 +33,11 @@ pytest_plugins = [
 ]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name cases of bytes by their argument: content may differ between the processes of one session."""
+    return argname if isinstance(val, bytes) and len(val) > 16 else None
+
+
 def _settle(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> None:
     home = tmp_path_factory.mktemp("home")
     patch.setenv("SAMOVAR_HOME", str(home / "samovar"))
