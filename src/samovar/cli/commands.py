@@ -41,5 +41,6 @@ COMMANDS: Final[dict[str, str]] = {
     "ps": "List what run started.",
     "logs": "Show what replicas wrote.",
     "stop": "End what run started.",
+    "plan": "Say how many replicas of which size a load needs.",
     "deploy": "Write what an orchestrator needs, and carry it out.",
 }

@@ -14,6 +14,7 @@ _UNITS = {
     "k": 1024, "m": 1024**2, "g": 1024**3,
     "kib": 1024, "mib": 1024**2, "gib": 1024**3,
 }  # fmt: skip
+_SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
 def human_size(size_bytes: float) -> str:
@@ -44,3 +45,30 @@ def read_size(_ctx: click.Context, _option: click.Parameter, value: str | None) 
     if size <= 0:
         raise click.BadParameter("A size is larger than 0.")
     return size
+
+
+def human_time(seconds: float) -> str:
+    """Write a time with the unit that it is mostly given in.
+
+    Examples
+    --------
+    >>> human_time(0.0000314), human_time(0.0025), human_time(0), human_time(12.34)
+    ('31.4 us', '2.5 ms', '0 us', '12.3 s')
+    """
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} us"
+
+
+def read_duration(_ctx: click.Context, _option: click.Parameter, value: str | None) -> float | None:
+    """Read an option that is a time: ``50ms``, ``0.05s``, ``0.05`` (seconds)."""
+    if value is None:
+        return None
+    import click
+
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(us|ms|s|)\s*", value)
+    seconds = 0.0 if match is None else float(match[1]) * _SECONDS[match[2]]
+    if not 0 < seconds < float("inf"):
+        raise click.BadParameter(f"{value!r} is no time, such as 50ms or 0.05s.")
+    return seconds

@@ -11,6 +11,7 @@ Prometheus text exposition format 0.0.4.
 from __future__ import annotations
 
 import mmap
+import time
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,7 +44,8 @@ _IN_FLIGHT: Final = _QUEUE + 1
 _CONNECTIONS: Final = _IN_FLIGHT + 1
 _ACCEPTED: Final = _CONNECTIONS + 1
 _STARTS: Final = _ACCEPTED + 1
-_BLOCK: Final = _STARTS + 1
+_CPU: Final = _STARTS + 1
+_BLOCK: Final = _CPU + 1
 _GAUGES: Final = (_QUEUE, _IN_FLIGHT, _CONNECTIONS)
 
 
@@ -76,6 +78,7 @@ class Metrics:
     def __init__(self, shared: SharedCounts, block: Any) -> None:
         self._shared = shared
         self._block = block
+        self._cpu_before_s = block[_CPU]
         for gauge in _GAUGES:
             block[gauge] = 0.0
         block[_STARTS] += 1
@@ -112,6 +115,11 @@ class Metrics:
         self._block[_QUEUE] = queue
         self._block[_IN_FLIGHT] = in_flight
         self._block[_CONNECTIONS] = connections
+        self.used()
+
+    def used(self) -> None:
+        """Note this process's processor time beside that of those it replaced."""
+        self._block[_CPU] = self._cpu_before_s + time.process_time()
 
     def text(self, info: dict[str, str]) -> bytes:
         """Write all workers' totals for Prometheus.
@@ -155,9 +163,11 @@ def _lines(totals: list[float], info: dict[str, str], workers: int) -> Iterator[
         ("samovar_workers", "gauge", "Processes that answer.", float(workers)),
         ("samovar_worker_starts_total", "counter", "Processes started, replacements included.",
          totals[_STARTS]),
+        ("samovar_cpu_seconds_total", "counter", "Processor seconds that the processes used.",
+         totals[_CPU]),
     ):  # fmt: skip
         yield from _head(name, kind, about)
-        yield f"{name} {value:g}" if value < 1e6 else f"{name} {value!r}"
+        yield f"{name} {value:.0f}" if value.is_integer() else f"{name} {value!r}"
 
 
 def _histogram(

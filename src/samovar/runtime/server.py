@@ -170,6 +170,7 @@ class Server:
         """End connections whose time is over."""
         now = self.now()
         self.replies.refresh(time.time())
+        self.metrics.used()
         for connection in list(self.connections):
             if connection.deadline and connection.deadline < now:
                 connection.expire(

@@ -168,6 +168,7 @@ def test_counts_of_workers_are_added_up() -> None:
         "samovar_connections 3",
         "samovar_connections_total 1",
         "samovar_worker_starts_total 3",
+        "samovar_batch_rows_count 1",
     ):
         assert line in text.splitlines()
 
