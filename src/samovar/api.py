@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from samovar.bundle.dataframes import batches_of_frame
-from samovar.bundle.environment import wanted
+from samovar.bundle.environment import packages_of, wanted
 from samovar.bundle.opened import unpack_bundle
 from samovar.bundle.remote_model import RemoteModel
 from samovar.bundle.resolve import resolve
@@ -186,8 +186,8 @@ def _check_environment(bundle: Bundle) -> None:
     from samovar.runtime.packages import find_mismatches
 
     interpreter = probe(Path(sys.executable))
-    lock = Lock.from_bytes(bundle.lock)
-    mismatches = find_mismatches(wanted(bundle.document, lock, interpreter), without_own=False)
+    packages = packages_of(Lock.from_bytes(bundle.lock), interpreter)
+    mismatches = find_mismatches(wanted(bundle.document, packages), without_own=False)
     if mismatches:
         raise EnvironmentMismatch(
             "This environment does not answer the lock; nothing was loaded.",

@@ -16,7 +16,7 @@ from samovar.bundle.child import child_variables, numeric_level, run_child
 from samovar.bundle.environment import Prepared
 from samovar.bundle.kept import Kept
 from samovar.bundle.predict import OUTPUT, Predicted, collect, score, write_input
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.core.bundle import BundleDocument, BundleModel
 from samovar.core.canonical import canonical_json
 from samovar.core.signature import Signature

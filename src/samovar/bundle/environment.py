@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.env.interpreters import find_interpreter, probe
+from samovar.env.lock import Lock
+from samovar.env.remembered import Answer, recall, remember
 from samovar.env.runtime_folder import runtime_folder
-from samovar.env.venv import borrow_bytecode, cached_venv, make_venv
+from samovar.env.venv import borrow_bytecode, cached_venv, make_venv, ready_venv
 from samovar.errors import EnvironmentMismatch
 from samovar.store.home import is_offline
 
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 
     from samovar.core.bundle import BundleDocument
     from samovar.env.interpreters import Interpreter
-    from samovar.env.lock import Lock
     from samovar.env.venv import Venv
     from samovar.store.home import Home
 
     Progress = Callable[[str], None]
+    Packages = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ class Prepared:
 def prepare(
     home: Home,
     document: BundleDocument,
-    lock: Lock,
+    lock: bytes,
     *,
     unpacked: Path,
     python: Path | None = None,
@@ -88,8 +90,8 @@ def prepare(
         Where environments and the runtime are cached.
     document : BundleDocument
         Says which minor version of Python the model was made with.
-    lock : Lock
-        Of the bundle.
+    lock : bytes
+        The bundle's ``pylock.toml``.
     unpacked : Path
         The bundle's folder; its ``wheels/`` has the local packages.
     python : Path, optional
@@ -104,31 +106,49 @@ def prepare(
     Unavailable
         Where no interpreter of that version is here, or a distribution cannot be had.
     """
-    offline = is_offline()
     venv = None
     if python is not None:
         interpreter = probe(python)
+        packages = packages_of(Lock.from_bytes(lock), interpreter)
     elif fresh_in is not None:
-        locked = locked_environment(document, lock, unpacked)
+        locked = locked_environment(document, Lock.from_bytes(lock), unpacked)
         venv = rebuild(locked, fresh_in / "venv", progress=progress)
-        borrow_bytecode(home.envs, lock, venv)
+        borrow_bytecode(home.envs, locked.lock, venv)
         interpreter = venv.interpreter
+        packages = packages_of(locked.lock, interpreter)
     else:
-        interpreter = cached_venv(
-            home.envs,
-            lock,
-            find_interpreter(document.python),
-            wheels=locked_environment(document, lock, unpacked).wheels,
-            offline=offline,
-            progress=progress,
-        ).interpreter
+        interpreter, packages = _cached(home, document, lock, unpacked, progress)
     return Prepared(
         interpreter=interpreter,
-        runtime=runtime_folder(home.runtime, interpreter, offline=offline, progress=progress),
-        wanted=wanted(document, lock, interpreter),
+        runtime=runtime_folder(home.runtime, interpreter, offline=is_offline(), progress=progress),
+        wanted=wanted(document, packages),
         is_users=python is not None,
         fresh=venv,
     )
+
+
+def _cached(
+    home: Home, document: BundleDocument, data: bytes, unpacked: Path, progress: Progress
+) -> tuple[Interpreter, Packages]:
+    """Give the cached environment's interpreter, and what is in it."""
+    base = find_interpreter(document.python)
+    answer = recall(home.envs, data, base)
+    if answer is not None:
+        interpreter = ready_venv(home.envs, answer.key, base)
+        if interpreter is not None:
+            return interpreter, answer.packages
+    lock = Lock.from_bytes(data)
+    venv = cached_venv(
+        home.envs,
+        lock,
+        base,
+        wheels=locked_environment(document, lock, unpacked).wheels,
+        offline=is_offline(),
+        progress=progress,
+    )
+    answer = Answer(key=venv.path.name, packages=packages_of(lock, base))
+    remember(home.envs, data, base, answer)
+    return venv.interpreter, answer.packages
 
 
 def rebuild(
@@ -177,12 +197,16 @@ def locked_environment(document: BundleDocument, lock: Lock, unpacked: Path) -> 
     )
 
 
-def wanted(document: BundleDocument, lock: Lock, interpreter: Interpreter) -> dict[str, Any]:
-    """Say what the lock wants in this interpreter."""
+def packages_of(lock: Lock, interpreter: Interpreter) -> Packages:
+    """Give name and version of what a lock installs for an interpreter."""
+    return tuple(
+        (package.name, package.version) for package in lock.packages_for(interpreter.markers)
+    )
+
+
+def wanted(document: BundleDocument, packages: Packages) -> dict[str, Any]:
+    """Say what must be found before the model is loaded."""
     return {
         "python": document.python,
-        "packages": [
-            {"name": package.name, "version": package.version}
-            for package in lock.packages_for(interpreter.markers)
-        ],
+        "packages": [{"name": name, "version": version} for name, version in packages],
     }

@@ -15,7 +15,6 @@ from samovar.compare.verdict import DIFFERENT, Comparison, compare_outputs
 from samovar.core.canonical import canonical_json
 from samovar.core.receipt import Policy, Tensor
 from samovar.env.converter_folder import converter_folder
-from samovar.env.lock import Lock
 from samovar.errors import EnvironmentMismatch, UserError
 from samovar.store.atomic import unfinished_file, write_file
 from samovar.store.home import is_offline
@@ -181,9 +180,7 @@ def _convert(
     precision: str,
     progress: Progress,
 ) -> dict[str, Any]:
-    prepared = prepare(
-        home, bundle.document, Lock.from_bytes(bundle.lock), unpacked=unpacked, progress=progress
-    )
+    prepared = prepare(home, bundle.document, bundle.lock, unpacked=unpacked, progress=progress)
     folder = converter_folder(
         home.cache("converters"),
         target,

@@ -9,8 +9,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from samovar.core import bundle as layout
-from samovar.core import media_types
+from samovar.core import layout, media_types
 from samovar.core.bundle import BundleDocument
 from samovar.core.canonical import canonical_json
 from samovar.core.descriptor import Descriptor

@@ -7,8 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
-from samovar.core import bundle as layout
-from samovar.core import media_types
+from samovar.core import layout, media_types
 from samovar.core.bundle import BundleDocument
 from samovar.core.manifest import Manifest
 from samovar.core.receipt import Receipt

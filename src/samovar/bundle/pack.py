@@ -12,7 +12,7 @@ from samovar.bundle.environment import prepare
 from samovar.bundle.layers import store_bundle
 from samovar.bundle.opened import Bundle, open_bundle
 from samovar.bundle.packed_before import find_packed, inputs_digest, remember_packed
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.core.bundle import BundleDocument, BundleFile, BundleModel
 from samovar.core.canonical import canonical_json
 from samovar.core.origin import Training
@@ -262,7 +262,7 @@ def _record(
     progress: Progress,
 ) -> dict[str, Any]:
     document = BundleDocument.from_json(json.loads((staged / layout.DOCUMENT).read_bytes()))
-    prepared = prepare(home, document, lock, unpacked=staged, progress=progress)
+    prepared = prepare(home, document, lock.data, unpacked=staged, progress=progress)
     progress("Recording predictions")
     level = numeric_level()
     variables = child_variables(level)

@@ -14,7 +14,6 @@ from samovar.bundle.output import Output, numbers_of
 from samovar.bundle.tables import read_batches
 from samovar.bundle.verify import check_model, replay_level
 from samovar.core.frames import read_frames, write_frame
-from samovar.env.lock import Lock
 from samovar.errors import EnvironmentMismatch, InvalidInput
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def predict_bundle(
         prepared = prepare(
             home,
             bundle.document,
-            Lock.from_bytes(bundle.lock),
+            bundle.lock,
             unpacked=unpacked,
             python=python,
             progress=progress,

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from samovar.env.install import python_of
+from samovar.env.interpreters import python_of
 
 if TYPE_CHECKING:
     from samovar.project.found import FoundModel

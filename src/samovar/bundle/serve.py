@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,7 @@ from samovar.bundle.child import child_variables, command, write_job
 from samovar.bundle.environment import prepare
 from samovar.bundle.opened import Bundle, unpack_bundle
 from samovar.bundle.verify import check_model, replay_level
-from samovar.core import bundle as layout
-from samovar.env.lock import Lock
+from samovar.core import layout
 from samovar.env.runtime_folder import grpc_folder
 from samovar.errors import InvalidProject, UserError
 from samovar.store.home import is_offline
@@ -136,7 +134,7 @@ def prepare_server(
         prepared = prepare(
             home,
             bundle.document,
-            Lock.from_bytes(bundle.lock),
+            bundle.lock,
             unpacked=unpacked,
             python=python,
             progress=progress,
@@ -180,6 +178,8 @@ def become(server: Server) -> int:
         os.chdir(server.folder)
     if os.name == "posix":
         os.execve(server.arguments[0], server.arguments, server.variables)  # noqa: S606 - no shell
+    import subprocess
+
     with subprocess.Popen(server.arguments, env=server.variables) as process:
         while True:
             try:

@@ -16,7 +16,7 @@ from samovar.bundle.child import (
 from samovar.bundle.environment import prepare
 from samovar.bundle.opened import Bundle, unpack_bundle
 from samovar.compare.verdict import Comparison, compare_outputs
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.core.receipt import Receipt, Tensor
 from samovar.env.lock import Lock
 from samovar.env.venv import keep_venv
@@ -111,14 +111,13 @@ def verify_bundle(
     """
     started = time.monotonic()
     receipt = bundle.receipt if against is None else against
-    lock = Lock.from_bytes(bundle.lock)
     with home.workspace() as workspace:
         unpacked = unpack_bundle(store, bundle, workspace / "bundle")
         check_model(bundle, unpacked)
         prepared = prepare(
             home,
             bundle.document,
-            lock,
+            bundle.lock,
             unpacked=unpacked,
             python=python,
             fresh_in=workspace if python is None else None,
@@ -139,7 +138,7 @@ def verify_bundle(
             variables=child_variables(replay_level(receipt), write_bytecode=not prepared.is_users),
         )
         if prepared.fresh is not None and not isinstance(answer, Mismatched):
-            keep_venv(home.envs, lock, prepared.fresh)
+            keep_venv(home.envs, Lock.from_bytes(bundle.lock), prepared.fresh)
     return judged(answer, receipt, elapsed_s=time.monotonic() - started)
 
 

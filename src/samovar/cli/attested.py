@@ -15,7 +15,8 @@ from samovar.store.layout import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from samovar.attest.policy import Policy, Vouched
+    from samovar.attest.enforce import Vouched
+    from samovar.attest.policy import Policy
     from samovar.bundle.opened import Bundle
     from samovar.cli.render import Screen
 
@@ -27,7 +28,7 @@ def verify_attested(
 
     Every byte of the bundle is checked against the digest that is vouched for.
     """
-    from samovar.attest.policy import require  # cryptography is slow to import
+    from samovar.attest.enforce import require  # cryptography is slow to import
 
     store = Store(Home.locate().store)
     policy = _policy(store, target, keys, policy_file)

@@ -11,7 +11,7 @@ from samovar.bundle.opened import unpack_bundle
 from samovar.bundle.resolve import resolve
 from samovar.bundle.target import ModelFile, ProjectFolder, read_target
 from samovar.cli import exit_codes
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.errors import InvalidProject
 from samovar.model.audit import AuditReport, audit_file, audit_model
 from samovar.project.config import read_project

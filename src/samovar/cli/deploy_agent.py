@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from samovar.attest.policy import find_policy
 from samovar.cli import exit_codes
 from samovar.cli.policies import policy_option
 from samovar.cli.serve import read_workers
@@ -100,8 +101,6 @@ def _has_policy(named: Path | None) -> bool:
         os.environ["SAMOVAR_POLICY"] = str(named.absolute())
     if not os.environ.get("SAMOVAR_POLICY"):
         return False
-    from samovar.attest.policy import find_policy  # cryptography is slow to import
-
     return find_policy(None, None) is not None
 
 

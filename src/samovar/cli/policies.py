@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from samovar.attest.policy import find_policy
 from samovar.bundle.target import ProjectFolder, read_target
 from samovar.core.reference import Reference
 
@@ -56,10 +57,10 @@ def enforce_policy(
     Refused
         Saying what is missing.
     """
-    from samovar.attest.policy import find_policy, require  # cryptography is slow to import
-
     found = find_policy(policy, project_of(store, target))
     if found is not None:
+        from samovar.attest.enforce import require  # cryptography is slow to import
+
         root = root_of(store, name, bundle) if with_index else None
         require(store, found, bundle.descriptor, root=root, now=datetime.now(timezone.utc))
 

@@ -1,13 +1,4 @@
-"""What a bundle says of itself: the document ``samovar.json`` inside it.
-
-The layout inside a bundle, and below ``/srv`` in an image::
-
-    samovar.json        this document
-    receipt.json        core/receipt.py
-    pylock.toml         PEP 751
-    wheels/             local and editable packages of the project, built
-    project/            the project's own files, at their paths in the project
-"""
+"""What a bundle says of itself: the document ``samovar.json`` inside it."""
 
 from __future__ import annotations
 
@@ -20,13 +11,6 @@ from samovar.core.signature import Signature
 from samovar.errors import Damaged
 
 VERSION: Final = 1
-ROOT: Final = "srv"
-"""Folder in the layers' tar files; an image shares these very blobs."""
-DOCUMENT: Final = "samovar.json"
-RECEIPT: Final = "receipt.json"
-LOCK: Final = "pylock.toml"
-WHEELS: Final = "wheels"
-PROJECT: Final = "project"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

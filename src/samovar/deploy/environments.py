@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from samovar.bundle.environment import prepare
 from samovar.bundle.opened import unpack_bundle
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.env.interpreters import find_interpreter
 from samovar.env.lock import Lock
 from samovar.env.uv import run_uv
@@ -47,5 +47,4 @@ def make_cached(home: Home, store: Store, bundle: Bundle, progress: Progress) ->
     """Make the environment that ``samovar serve`` will find, so that it starts at once."""
     with home.workspace() as workspace:
         unpacked = unpack_bundle(store, bundle, workspace / "bundle")
-        lock = Lock.from_bytes(bundle.lock)
-        prepare(home, bundle.document, lock, unpacked=unpacked, progress=progress)
+        prepare(home, bundle.document, bundle.lock, unpacked=unpacked, progress=progress)

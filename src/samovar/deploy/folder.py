@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from samovar.bundle.archive import save
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.core.reference import Reference
 from samovar.deploy.plan import Service
 from samovar.env.export import to_requirements

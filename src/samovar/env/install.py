@@ -13,6 +13,7 @@ import tomli_w
 
 from samovar.core.toml import parse_toml
 from samovar.env.export import to_requirements
+from samovar.env.interpreters import python_of
 from samovar.env.uv import INDEXES, run_uv, uv_variables
 from samovar.errors import (
     InvalidRequirements,
@@ -101,11 +102,6 @@ def _explained(
     if isinstance(error, Offline):
         return _naming_all(error, lock, packages, venv, folder)
     return error
-
-
-def python_of(path: Path) -> Path:
-    """Give the interpreter of a virtual environment."""
-    return path / "Scripts" / "python.exe" if os.name == "nt" else path / "bin" / "python"
 
 
 def _names_an_index() -> bool:

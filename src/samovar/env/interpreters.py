@@ -62,6 +62,11 @@ class Interpreter:
         return platform_of(self.markers["sys_platform"], self.markers["platform_machine"])
 
 
+def python_of(venv: Path) -> Path:
+    """Give the interpreter of a virtual environment."""
+    return venv / "Scripts" / "python.exe" if os.name == "nt" else venv / "bin" / "python"
+
+
 def probe(path: Path) -> Interpreter:
     """Start an interpreter and ask what it is; nothing of its packages is imported.
 

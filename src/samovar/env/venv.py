@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from filelock import FileLock, Timeout
-
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
-from samovar.env.install import install, python_of
-from samovar.env.interpreters import Interpreter, probe
+from samovar.env.interpreters import Interpreter, probe, python_of
 from samovar.env.uv import run_uv
 from samovar.errors import Unavailable, UserError
 
@@ -93,6 +90,8 @@ def make_venv(
             hint="Name another folder: 'samovar venv . PATH'.",
             code="own_environment",
         )
+    from samovar.env.install import install  # not where the environment is there already
+
     packages = lock.packages_for(base.markers)
     _check_wheels(packages, base)
     progress(f"Making an environment of {len(packages)} packages for Python {base.version}")
@@ -134,9 +133,17 @@ def cached_venv(
     return Venv(path=path, interpreter=_inside(path, base), packages=packages)
 
 
+def ready_venv(envs: Path, key: str, base: Interpreter) -> Interpreter | None:
+    """Give the interpreter of a cached environment, if it was made whole."""
+    path = envs / key
+    return _inside(path, base) if (path / _READY).exists() else None
+
+
 @contextmanager
 def waiting_lock(path: Path, progress: Progress) -> Iterator[None]:
     """Hold a lock between processes; say so where another one has it."""
+    from filelock import FileLock, Timeout  # as slow to import as a start can wait
+
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
@@ -189,6 +196,8 @@ def borrow_bytecode(envs: Path, lock: Lock, venv: Venv) -> None:
 
 def keep_venv(envs: Path, lock: Lock, venv: Venv) -> None:
     """Let a new environment that proved itself become the cached one, if there is none yet."""
+    from filelock import FileLock  # see above
+
     path = envs / venv_key(lock, venv.interpreter)
     with FileLock(envs / f"{path.name}.lock"):
         if not (path / _READY).exists():

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from samovar.bundle.opened import unpack_bundle
-from samovar.core import bundle as bundle_layout
+from samovar.core import layout as bundle_layout
 from samovar.errors import Unavailable
 from samovar.image.base_choice import choose_base
 from samovar.image.config import describe_image

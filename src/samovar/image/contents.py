@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from samovar import __version__
 from samovar.bundle.child import Mismatch
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.core.bundle import BundleDocument
 from samovar.core.digest import Digest
 from samovar.core.platforms import marker_environment

@@ -11,7 +11,7 @@ import shutil
 from string import Template
 from typing import TYPE_CHECKING, Final
 
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.core.platforms import marker_environment
 from samovar.env.export import to_requirements
 from samovar.env.lock import Lock

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import samovar
-from samovar.core import bundle as bundle_layout
+from samovar.core import layout as bundle_layout
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
 from samovar.core.tar import TarMember

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from samovar.bundle.child import Mismatched
 from samovar.bundle.verify import Verification, judged
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.env.docker import docker, image_id
 from samovar.errors import Damaged, Unavailable
 from samovar.image import private_root

@@ -18,7 +18,7 @@ from samovar.bundle.opened import unpack_bundle
 from samovar.bundle.verify import check_model, replay_level
 from samovar.compare.blend import Blend, blend
 from samovar.compare.runner import FAILED, OK, UNINSTALLABLE, Mixture, Outcome, Request
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
 from samovar.core.receipt import Tensor
@@ -131,7 +131,7 @@ class BundleRunner:
         prepared = prepare(
             self._home,
             bundle.document,
-            self._lock_of(mixed, workspace),
+            self._lock_of(mixed, workspace).data,
             unpacked=folder,
             progress=lambda _text: None,
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.errors import Damaged, SamovarError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
-from samovar.core import bundle as layout
+from samovar.core import layout
 from samovar.core.receipt import Receipt
 from samovar.core.signature import Signature
 from samovar.errors import Damaged

@@ -11,7 +11,8 @@ import pytest
 from attesting import NOW, KeyPair, make_keys, put_envelope, put_verdict, verdict_of
 from registry_content import put_bundle, put_index
 from samovar.attest.attach import sign
-from samovar.attest.policy import Policy, find_policy, require
+from samovar.attest.enforce import require
+from samovar.attest.policy import Policy, find_policy
 from samovar.attest.statements import PROVENANCE
 from samovar.core.attestation import EnvelopeSignature, Statement
 from samovar.errors import InvalidProject, NotFound, Refused, UserError
