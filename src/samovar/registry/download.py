@@ -13,9 +13,8 @@ from samovar.registry.transport import Ask
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import httpx
-
     from samovar.core.descriptor import Descriptor
+    from samovar.registry.lines import Answer
     from samovar.registry.progress import Tally
     from samovar.registry.remote import Remote
     from samovar.store.layout import Store
@@ -107,9 +106,9 @@ def _from(remote: Remote, descriptor: Descriptor, url: str, start: int) -> Itera
             skip = 0
 
 
-def _skipped_by(response: httpx.Response, start: int, descriptor: Descriptor) -> int:
+def _skipped_by(response: Answer, start: int, descriptor: Descriptor) -> int:
     """Give how many bytes of an answer are known already, and check what it declares."""
-    url = redacted(str(response.url))
+    url = redacted(response.url)
     begins = 0
     if response.status_code == 206:
         said = _RANGE.fullmatch(response.headers.get("content-range", ""))

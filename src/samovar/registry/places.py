@@ -10,10 +10,10 @@ from samovar.registry.endpoint import is_loopback
 from samovar.registry.problems import redacted
 
 if TYPE_CHECKING:
-    import httpx
+    from samovar.registry.lines import Answer
 
 
-def next_place(response: httpx.Response, *, plain_http: bool) -> str:
+def next_place(response: Answer, *, plain_http: bool) -> str:
     """Give the whole URL that an answer's ``Location`` leads to; it may be relative.
 
     A registry behind a proxy that ends TLS may name itself with ``http``: on the host that was
@@ -29,7 +29,7 @@ def next_place(response: httpx.Response, *, plain_http: bool) -> str:
     RegistryFailure
         Where there is none, or none that may be followed.
     """
-    asked = str(response.url)
+    asked = response.url
     place: str = response.headers.get("location", "")
     if not place:
         raise bad_place(response, "it names no place to go on")
@@ -55,13 +55,12 @@ def origin(url: str) -> tuple[str, str | None, int]:
     return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def bad_place(response: httpx.Response, why: str) -> RegistryFailure:
+def bad_place(response: Answer, why: str) -> RegistryFailure:
     """Make the error of an answer that leads nowhere."""
-    url = str(response.url)
+    url = response.url
     return RegistryFailure(
         f"The registry {urlsplit(url).netloc} answers what no registry does.",
-        why=f"{response.request.method} {redacted(url)} answered "
-        f"{response.status_code}, but {why}.",
+        why=f"{response.method} {redacted(url)} answered {response.status_code}, but {why}.",
         code="registry_refused",
         status=response.status_code,
     )

@@ -10,13 +10,13 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import httpx
-
 from samovar.errors import RegistryFailure
 from samovar.registry.credentials import config_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from samovar.registry.lines import LineError
 
 MAY_PASS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CODE: Final = re.compile(r"[A-Za-z0-9_ -]{1,60}")
@@ -88,7 +88,7 @@ def of_answer(
     )
 
 
-def of_transport_error(method: str, url: str, error: Exception) -> RegistryFailure:
+def of_line_error(method: str, url: str, error: LineError) -> RegistryFailure:
     """Make the error of a request that got no whole answer."""
     host = urlsplit(url).netloc.rpartition("@")[2]
     where = f"{method} {redacted(url)}"
@@ -102,16 +102,18 @@ def of_transport_error(method: str, url: str, error: Exception) -> RegistryFailu
             code="registry_tls",
         )
     what, why = "cannot be reached", _reason(error)
-    if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
+    if error.problem == "silent":
         what, why = "does not answer", "it was silent for too long"
-    elif isinstance(error, (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)):
+    elif error.problem == "cut":
         what = "cut the line"
+    elif error.problem == "tls":
+        what = "answers something else than http"
     return RegistryFailure(
         f"The registry {host} {what}.",
         why=f"{where}: {why}. Trying again may help.",
         hint="Check the host and port, the network, and HTTPS_PROXY and NO_PROXY.",
         code="registry_unreachable",
-        may_retry=not isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)),
+        may_retry=error.problem != "address",
     )
 
 
@@ -195,23 +197,19 @@ def _certificate_problem(error: BaseException) -> str | None:
         if isinstance(cause, ssl.SSLError):
             return printable((cause.reason or "TLS failed").replace("_", " ").lower())
         cause = cause.__cause__ or cause.__context__
-    text = str(error)
+    text = str(error.__cause__ or error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return printable(text.partition("failed: ")[2].partition(" (_ssl")[0] or "bad certificate")
     return "it does not speak TLS" if "[SSL" in text else None
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: LineError) -> str:
     """Give the operating system's words; those of libraries may quote a proxy's password."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
             return printable(cause.strerror)
         cause = cause.__cause__ or cause.__context__
-    if isinstance(error, httpx.ProxyError):
+    if error.problem == "proxy":
         return "the proxy refused"
-    return (
-        "the answer ended too early"
-        if isinstance(error, httpx.RemoteProtocolError)
-        else ("no connection")
-    )
+    return "the answer ended too early" if error.problem == "cut" else "no connection"

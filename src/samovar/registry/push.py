@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from samovar.core import media_types
 from samovar.core.manifest import Index
-from samovar.errors import InvalidReference
-from samovar.registry.asked import ask_on_loopback
+from samovar.errors import InvalidReference, RegistryFailure
 from samovar.registry.options import Options
 from samovar.registry.progress import Progress, Tally
 from samovar.store.reach import referrers
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from samovar.store.layout import Store
 
 _DOCUMENTS = media_types.MANIFESTS | media_types.INDEXES
+_LOST: Final = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
+"""A registry that has lost what its own manifests list says so when it gets the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,49 +78,27 @@ def push(
             why=f"What is to be pushed has the digest {descriptor.digest}.",
             hint="Give a tag, or leave the digest out.",
         )
+    from samovar.registry.sending import send
+
     options, tally = options or Options(), Tally(progress)
     with store.writing():
         evidence = referrers(store, descriptor) if options.referrers else []
         documents = _ordered(store, [descriptor, *evidence])
-        name = reference.tag or str(descriptor.digest)
-        asked = ask_on_loopback(reference, name, documents, options)
-        if (
-            asked is not None
-            and not _has_envelopes(store, evidence)  # they have tags of cosign's beside
-            and asked.named == descriptor.digest
-            and asked.known.issuperset(document.digest for document in documents)
-        ):
-            _skip_all(store, documents, tally)
-        else:
-            from samovar.registry.sending import send  # the HTTP client is slow to import
-
-            send(store, descriptor, reference, documents, options=options, tally=tally, asked=asked)
+        try:
+            send(store, descriptor, reference, documents, options=options, tally=tally)
+        except RegistryFailure as failure:
+            if _LOST.isdisjoint(failure.registry_codes):
+                raise
+            tally = Tally(progress)
+            send(
+                store, descriptor, reference, documents,
+                options=options, tally=tally, believing=False,
+            )  # fmt: skip
     return Transfer(
         digest=descriptor.digest,
         uploaded_bytes=tally.moved_bytes,
         skipped_bytes=tally.skipped_bytes,
     )
-
-
-def _has_envelopes(store: Store, evidence: Iterable[Descriptor]) -> bool:
-    for descriptor in evidence:
-        content = store.read_document(descriptor)
-        if not isinstance(content, Index) and any(
-            layer.media_type == media_types.IN_TOTO_ENVELOPE for layer in content.layers
-        ):
-            return True
-    return False
-
-
-def _skip_all(store: Store, documents: Iterable[Descriptor], tally: Tally) -> None:
-    sizes = {document.digest: document.size_bytes for document in documents}
-    for document in documents:
-        content = store.read_document(document)
-        if not isinstance(content, Index):
-            sizes.update({blob.digest: blob.size_bytes for blob in content.blobs})
-    tally.expect(*sizes.values())
-    for size in sizes.values():
-        tally.skipped(size)
 
 
 def _ordered(store: Store, roots: Iterable[Descriptor]) -> list[Descriptor]:

@@ -17,6 +17,8 @@ from samovar.errors import Damaged, RegistryFailure
 from samovar.registry.transport import Ask
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from samovar.core.digest import Digest
     from samovar.registry.remote import Remote
 
@@ -45,23 +47,29 @@ def list_referrers(
     return [one for one in found if artifact_type in {None, one.artifact_type}]
 
 
-def add_by_tag(remote: Remote, content: Manifest | Index, descriptor: Descriptor) -> None:
-    """Add a referrer to the list under its subject's tag, for registries without the API."""
-    subject = content.subject
-    if subject is None:
-        return
-    listed = Descriptor(
+def add_by_tag(remote: Remote, referrers: Iterable[tuple[Manifest | Index, Descriptor]]) -> None:
+    """Add referrers to the lists under their subjects' tags, for registries without the API."""
+    by_subject: dict[Digest, list[Descriptor]] = {}
+    for content, descriptor in referrers:
+        if content.subject is not None:
+            by_subject.setdefault(content.subject.digest, []).append(_listed(content, descriptor))
+    for subject, listed in by_subject.items():
+        before = _by_tag(remote, subject)
+        known = {one.digest for one in before}
+        added = [one for one in listed if one.digest not in known]
+        if added:
+            index, data = describe(Index(manifests=(*before, *added)))
+            remote.put_document(_tag(subject), index, data)
+
+
+def _listed(content: Manifest | Index, descriptor: Descriptor) -> Descriptor:
+    return Descriptor(
         media_type=descriptor.media_type,
         digest=descriptor.digest,
         size_bytes=descriptor.size_bytes,
         artifact_type=_artifact_type(content),
         annotations=content.annotations,
     )
-    before = _by_tag(remote, subject.digest)
-    if any(one.digest == listed.digest for one in before):
-        return
-    index, data = describe(Index(manifests=(*before, listed)))
-    remote.put_document(_tag(subject.digest), index, data)
 
 
 def _artifact_type(content: Manifest | Index) -> str | None:
@@ -108,5 +116,5 @@ def _by_api(remote: Remote, subject: Digest, artifact_type: str | None) -> list[
             return None  # a web page that answers every path
         found += Index.from_bytes(data).manifests
         following = _NEXT.search(response.headers.get("link", ""))
-        url = None if following is None else urljoin(str(response.url), following.group(1))
+        url = None if following is None else urljoin(response.url, following.group(1))
     raise Damaged(f"The registry's list of referrers of {subject} does not end.")

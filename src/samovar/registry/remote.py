@@ -24,9 +24,8 @@ from samovar.registry.transport import Ask, Transport
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import httpx
-
     from samovar.core.reference import Reference
+    from samovar.registry.lines import Answer
 
 OK: Final = frozenset({200})
 _OK_OR_ABSENT: Final = frozenset({200, 404})
@@ -110,7 +109,7 @@ class Remote:
             return None
         return _checked(response, data, name, expected), data
 
-    def read(self, ask: Ask) -> tuple[httpx.Response, bytes]:
+    def read(self, ask: Ask) -> tuple[Answer, bytes]:
         """Send a request and read its whole answer, which is no longer than a manifest may be.
 
         Raises
@@ -195,7 +194,7 @@ def read_root(remote: Remote, reference: Reference) -> tuple[Descriptor, bytes]:
     return found
 
 
-def _whole_body(response: httpx.Response, transport: Transport) -> bytes:
+def _whole_body(response: Answer, transport: Transport) -> bytes:
     declared = response.headers.get("content-length", "")
     data = b"".join(_limited(response, Stalled(transport.options)))
     if declared.isdigit() and len(data) != int(declared):
@@ -203,12 +202,12 @@ def _whole_body(response: httpx.Response, transport: Transport) -> bytes:
     return data
 
 
-def _limited(response: httpx.Response, stalled: Stalled) -> Iterator[bytes]:
+def _limited(response: Answer, stalled: Stalled) -> Iterator[bytes]:
     size = 0
     for piece in response.iter_raw():
         size += len(piece)
         if stalled.saw(len(piece)):
-            raise stalled.failure("GET", str(response.url))
+            raise stalled.failure("GET", response.url)
         if size > MAX_MANIFEST_BYTES:
             raise Damaged(
                 f"{_asked(response)} sent more than the {MAX_MANIFEST_BYTES} bytes that a manifest "
@@ -217,9 +216,7 @@ def _limited(response: httpx.Response, stalled: Stalled) -> Iterator[bytes]:
         yield piece
 
 
-def _checked(
-    response: httpx.Response, data: bytes, name: str, expected: Descriptor | None
-) -> Descriptor:
+def _checked(response: Answer, data: bytes, name: str, expected: Descriptor | None) -> Descriptor:
     """Check a manifest's bytes before anything in it is believed."""
     digest = Digest.of(data)
     wanted = {
@@ -255,7 +252,7 @@ def _checked(
     )
 
 
-def _media_type(response: httpx.Response, data: bytes, name: str) -> str:
+def _media_type(response: Answer, data: bytes, name: str) -> str:
     """Find out what a document is; what the answer says and what the document says must agree.
 
     References
@@ -279,7 +276,7 @@ def _media_type(response: httpx.Response, data: bytes, name: str) -> str:
     return said
 
 
-def _named_digest(response: httpx.Response) -> Digest | None:
+def _named_digest(response: Answer) -> Digest | None:
     text = response.headers.get("docker-content-digest", "").strip()
     if not text:
         return None
@@ -289,5 +286,5 @@ def _named_digest(response: httpx.Response) -> Digest | None:
         return None  # sha512, or nonsense: what counts is computed from the bytes
 
 
-def _asked(response: httpx.Response) -> str:
-    return f"{response.request.method} {redacted(str(response.url))}"
+def _asked(response: Answer) -> str:
+    return f"{response.method} {redacted(response.url)}"

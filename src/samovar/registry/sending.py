@@ -1,10 +1,11 @@
-"""Send what a registry lacks: blobs at once, then manifests, children before parents."""
+"""Send what a registry lacks: blobs at once, then manifests, then the indexes that list them."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
+from samovar.core import media_types
 from samovar.core.manifest import Index
 from samovar.core.reference import Reference
 from samovar.registry.cosign import add_attestation_tags
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from samovar.core.descriptor import Descriptor
     from samovar.core.digest import Digest
-    from samovar.registry.asked import Asked
     from samovar.registry.options import Options
     from samovar.registry.progress import Tally
     from samovar.store.layout import Store
@@ -33,7 +33,7 @@ def send(
     *,
     options: Options,
     tally: Tally,
-    asked: Asked | None = None,
+    believing: bool = True,
 ) -> None:
     """Send the blobs and documents that a registry lacks.
 
@@ -45,28 +45,22 @@ def send(
         Manifests and indexes, children before parents.
     tally : Tally
         Counts what moved and what was there.
-    asked : Asked, optional
-        What the registry said already, over plain http.
+    believing : bool
+        Whether a registry that has a manifest is believed to have what it lists; if not, it is
+        asked for each blob, and every document is sent.
     """
     name = reference.tag or str(descriptor.digest)
     with opened(reference, options, pushes=True) as remote:
-        if asked is None:
-            known = {one.digest for one in documents if remote.find(str(one.digest)) == one.digest}
-        else:
-            known = set(asked.known)
-            remote.transport.speak_plainly()
-        _push_blobs(store, remote, blobs_of(store, documents, known), reference, tally)
-        for document in documents:
-            is_root = document.digest == descriptor.digest
-            _push_document(
-                store, remote, document, name if is_root else None, tally,
-                is_known=document.digest in known,
-            )  # fmt: skip
+        named = remote.find(name)
+        there = _there(store, remote, documents, named) if believing else set()
+        _push_blobs(store, remote, blobs_of(store, documents, there), reference, tally)
+        names = {descriptor.digest: name} if named != descriptor.digest or not believing else {}
+        _push_documents(store, remote, documents, there, names, tally)
         add_attestation_tags(remote, store, documents, tally)
 
 
 def blobs_of(
-    store: Store, documents: Iterable[Descriptor], known: set[Digest]
+    store: Store, documents: Iterable[Descriptor], there: set[Digest]
 ) -> list[tuple[Descriptor, bool]]:
     """Give each blob once, the largest first, and whether the registry must have it already."""
     found: dict[Digest, tuple[Descriptor, bool]] = {}
@@ -74,11 +68,35 @@ def blobs_of(
         content = store.read_document(document)
         if isinstance(content, Index):
             continue
-        there = document.digest in known
         for blob in content.blobs:
             _, earlier = found.get(blob.digest, (blob, False))
-            found[blob.digest] = (blob, there or earlier)
+            is_there = document.digest in there or blob.digest in there
+            found[blob.digest] = (blob, is_there or earlier)
     return sorted(found.values(), key=lambda one: -one[0].size_bytes)
+
+
+def _there(
+    store: Store, remote: Remote, documents: Sequence[Descriptor], named: Digest | None
+) -> set[Digest]:
+    """Say what of all this the registry has.
+
+    A registry takes a manifest only when it has what that lists. So where the name points to
+    something that the store knows too (what was pushed before), nothing more is asked.
+    """
+    if (
+        named is not None
+        and named not in {document.digest for document in documents}
+        and store.has_blob(named)
+    ):
+        return {found.digest for found in walk(store, store.describe_blob(named))}
+    known: set[Digest] = set()
+
+    def ask(digest: Digest) -> None:
+        if remote.find(str(digest)) == digest:
+            known.add(digest)
+
+    _at_once(remote, (partial(ask, document.digest) for document in documents))
+    return known
 
 
 def _push_blobs(
@@ -94,14 +112,12 @@ def _push_blobs(
         if there:
             tally.skipped(blob.size_bytes)
     elsewhere = _elsewhere(store, reference) if missing else {}
-    transport = remote.transport
-    run_all(
+    _at_once(
+        remote,
         (
             partial(_push_one, store, remote, blob, tally, elsewhere.get(blob.digest))
             for blob in missing
         ),
-        threads=transport.options.parallel,
-        stop=transport.stop,
     )
 
 
@@ -128,23 +144,37 @@ def _names_at(store: Store, reference: Reference) -> Iterator[tuple[str, Descrip
             yield named.name, root
 
 
-def _push_document(
+def _push_documents(
     store: Store,
     remote: Remote,
-    descriptor: Descriptor,
-    tag: str | None,
+    documents: Sequence[Descriptor],
+    there: set[Digest],
+    names: dict[Digest, str],
     tally: Tally,
-    *,
-    is_known: bool,
 ) -> None:
-    tally.expect(descriptor.size_bytes)
-    if is_known and (tag is None or remote.find(tag) == descriptor.digest):
-        tally.skipped(descriptor.size_bytes)
-        return
-    data = store.read_blob(descriptor)
-    listed = remote.put_document(tag or str(descriptor.digest), descriptor, data)
-    content = store.read_document(descriptor)
-    if content.subject is not None and not listed:
-        add_by_tag(remote, content, descriptor)
-    tally.arrived(descriptor.size_bytes)
-    tally.moved(descriptor.size_bytes)
+    """Send manifests side by side; then indexes, which a registry takes after what they list."""
+    tally.expect(*(document.size_bytes for document in documents))
+    unlisted: list[Descriptor] = []
+
+    def put(document: Descriptor) -> None:
+        name = names.get(document.digest)
+        if name is None and document.digest in there:
+            tally.skipped(document.size_bytes)
+            return
+        data = store.read_blob(document)
+        listed = remote.put_document(name or str(document.digest), document, data)
+        if not listed and store.read_document(document).subject is not None:
+            unlisted.append(document)
+        tally.arrived(document.size_bytes)
+        tally.moved(document.size_bytes)
+
+    indexes = [one for one in documents if one.media_type in media_types.INDEXES]
+    _at_once(remote, (partial(put, one) for one in documents if one not in indexes))
+    for index in indexes:
+        put(index)
+    add_by_tag(remote, [(store.read_document(one), one) for one in documents if one in unlisted])
+
+
+def _at_once(remote: Remote, work: Iterable[partial[None]]) -> None:
+    transport = remote.transport
+    run_all(work, threads=transport.options.parallel, stop=transport.stop)

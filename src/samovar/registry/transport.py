@@ -8,23 +8,19 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-import httpx
-
-from samovar import __version__
 from samovar.errors import Interrupted, RegistryFailure
 from samovar.registry import problems
 from samovar.registry.auth import Authorizer, Scopes
+from samovar.registry.lines import LineError, Lines
 from samovar.registry.patience import Backoff
 from samovar.registry.places import bad_place, next_place, origin
-from samovar.registry.trust import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from samovar.registry.endpoint import Endpoint
+    from samovar.registry.lines import Answer, Body
     from samovar.registry.options import Options
-
-    Body = bytes | Callable[[], Iterator[bytes]] | None
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SAME_METHOD: Final = frozenset({307, 308})
@@ -81,32 +77,20 @@ class Transport:
         self.stop = threading.Event()
         self._endpoint = endpoint
         self._keys = Authorizer(endpoint, self._token, plain_http=options.plain_http)
-        timeout = httpx.Timeout(options.timeout_s, connect=min(10.0, options.timeout_s))
-        self._client = httpx.Client(
-            verify=Trust.client(),
-            timeout=timeout,
-            follow_redirects=False,
-            headers={"User-Agent": f"samovar/{__version__}", "Accept-Encoding": "identity"},
-            # As other clients do, no proxy is asked for what is on this machine.
-            mounts={"all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None},
-        )
+        self._lines = Lines(options.timeout_s)
         self._scheme: str | None = None
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close every connection."""
-        self._client.close()
-
-    def speak_plainly(self) -> None:
-        """Take it as known that the registry, on loopback, speaks http without TLS."""
-        self._scheme = "http"
+        self._lines.close()
 
     def backoff(self) -> Backoff:
         """Begin to count attempts at something."""
         return Backoff(self.options, self.stop)
 
     @contextmanager
-    def asking(self, ask: Ask) -> Iterator[httpx.Response]:
+    def asking(self, ask: Ask) -> Iterator[Answer]:
         """Send a request, and give the answer while its body is still on the way.
 
         Raises
@@ -117,8 +101,8 @@ class Transport:
         response = self._send(ask)
         try:
             yield response
-        except httpx.HTTPError as error:
-            raise problems.of_transport_error(ask.method, str(response.url), error) from error
+        except LineError as error:
+            raise problems.of_line_error(ask.method, response.url, error) from error
         finally:
             response.close()
 
@@ -128,7 +112,7 @@ class Transport:
             return url
         return f"{self._base()}/v2/{url}"
 
-    def location(self, response: httpx.Response) -> str:
+    def location(self, response: Answer) -> str:
         """Give where an upload goes on; registries write it absolute or relative.
 
         A registry behind a proxy that ends TLS may name itself with ``http``: on the host that was
@@ -141,7 +125,7 @@ class Transport:
         """
         return next_place(response, plain_http=self.options.plain_http)
 
-    def _send(self, ask: Ask) -> httpx.Response:
+    def _send(self, ask: Ask) -> Answer:
         attempts = self.backoff()
         while True:
             try:
@@ -151,20 +135,19 @@ class Transport:
                     raise
                 attempts.pause_after(failure)
 
-    def _authorised(self, ask: Ask) -> httpx.Response:
+    def _authorised(self, ask: Ask) -> Answer:
         sent = self._keys.header(ask.scopes)
         response = self._follow(ask, sent)
-        if response.status_code == 401 and self._is_home(str(response.url)):
-            values = response.headers.get_list("www-authenticate")
+        if response.status_code == 401 and self._is_home(response.url):
             problem = self._problem(ask, response)
-            if not self._keys.answer(values, ask.scopes, sent=sent):
+            if not self._keys.answer(response.challenges, ask.scopes, sent=sent):
                 raise problem
             response = self._follow(ask, self._keys.header(ask.scopes))
         if response.status_code not in ask.hoped_for:
             raise self._problem(ask, response)
         return response
 
-    def _follow(self, ask: Ask, authorization: str | None) -> httpx.Response:
+    def _follow(self, ask: Ask, authorization: str | None) -> Answer:
         url = self.absolute(ask.url)
         for _ in range(_MAX_REDIRECTS):
             response = self._exchange(ask.method, url, ask.headers, ask.body, authorization)
@@ -182,25 +165,22 @@ class Transport:
         headers: Mapping[str, str],
         body: Body,
         authorization: str | None,
-    ) -> httpx.Response:
+    ) -> Answer:
         if self.stop.is_set():
             raise Interrupted("The transfer was ended.")
         sent = dict(headers)
         if authorization is not None and self._is_home(url):
             sent["Authorization"] = authorization
         try:
-            request = self._client.build_request(
-                method, url, headers=sent, content=body() if callable(body) else body
-            )
-            return self._client.send(request, stream=True)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise problems.of_transport_error(method, url, error) from error
+            return self._lines.send(method, url, sent, body)
+        except LineError as error:
+            raise problems.of_line_error(method, url, error) from error
 
-    def _problem(self, ask: Ask, response: httpx.Response) -> RegistryFailure:
+    def _problem(self, ask: Ask, response: Answer) -> RegistryFailure:
         body = read_some(response, _MAX_ERROR_BYTES)
         return problems.of_answer(
             ask.method,
-            str(response.url),
+            response.url,
             response.status_code,
             response.headers,
             body,
@@ -222,10 +202,9 @@ class Transport:
         self, method: str, url: str, headers: dict[str, str], body: bytes | None
     ) -> bytes:
         try:
-            request = self._client.build_request(method, url, headers=headers, content=body)
-            response = self._client.send(request, stream=True)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise problems.of_transport_error(method, url, error) from error
+            response = self._lines.send(method, url, headers, body)
+        except LineError as error:
+            raise problems.of_line_error(method, url, error) from error
         data = read_some(response, _MAX_TOKEN_BYTES)
         if response.status_code == 200:
             return data
@@ -256,16 +235,14 @@ class Transport:
             return "https"
         url = f"http://{self._endpoint.host}/v2/"
         try:
-            response = self._client.send(self._client.build_request("GET", url), stream=True)
-        except httpx.ConnectError:
-            return "http"
-        except httpx.HTTPError:
-            return "https"
+            response = self._lines.send("GET", url, _NO_HEADERS, None)
+        except LineError as error:
+            return "http" if error.problem == "unreachable" else "https"
         response.close()
         return "https" if response.status_code == 400 else "http"
 
 
-def read_some(response: httpx.Response, limit: int) -> bytes:
+def read_some(response: Answer, limit: int) -> bytes:
     """Read the beginning of a body, and close the answer; what is lost on the way is left out."""
     data = bytearray()
     try:
@@ -273,7 +250,7 @@ def read_some(response: httpx.Response, limit: int) -> bytes:
             data += piece
             if len(data) >= limit:
                 break
-    except httpx.HTTPError:
+    except LineError:
         return bytes(data)
     finally:
         response.close()

@@ -17,9 +17,8 @@ from samovar.registry.transport import Ask
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import httpx
-
     from samovar.core.descriptor import Descriptor
+    from samovar.registry.lines import Answer
     from samovar.registry.progress import Tally
     from samovar.registry.remote import Remote
     from samovar.store.layout import Store
@@ -242,13 +241,13 @@ class _Upload:
         self._tally.arrived(offset - self._counted)
         self._counted = offset
 
-    def _read_minimum(self, response: httpx.Response) -> None:
+    def _read_minimum(self, response: Answer) -> None:
         least = response.headers.get("oci-chunk-min-length", "")
         if self._chunk_bytes is not None and least.isdigit():
             self._chunk_bytes = max(self._chunk_bytes, int(least))
 
 
-def _received(response: httpx.Response) -> int:
+def _received(response: Answer) -> int:
     """Give how many bytes a registry has; ``0-0`` means none, as most of them write it."""
     said = _RANGE.fullmatch(response.headers.get("range", ""))
     last = int(said.group(2)) if said else 0

@@ -14,7 +14,6 @@ from samovar.core.descriptor import Platform
 from samovar.core.manifest import Index
 from samovar.core.reference import Reference
 from samovar.errors import NotFound, RegistryFailure
-from samovar.registry.asked import Asked, ask_on_loopback
 from samovar.registry.options import Options
 from samovar.registry.pull import pull
 from samovar.registry.push import push
@@ -73,31 +72,6 @@ def test_second_push_sends_nothing(store: Store, host: str, name: str) -> None:
     second = push(store, bundle, reference, options=QUICK)
     assert second.uploaded_bytes == 0
     assert second.skipped_bytes == first.uploaded_bytes
-
-
-def test_a_registry_on_loopback_is_asked_before_the_real_client_is_imported(
-    store: Store, host: str, name: str
-) -> None:
-    bundle, other = put_bundle(store), put_bundle(store, b"other")
-    reference = Reference.parse(f"{host}/{name}:1.0")
-    empty = ask_on_loopback(reference, "1.0", [bundle], QUICK)
-    assert empty == Asked(named=None, known=frozenset())
-    push(store, bundle, reference, options=QUICK)
-    asked = ask_on_loopback(reference, "1.0", [bundle, other], QUICK)
-    assert asked == Asked(named=bundle.digest, known=frozenset({bundle.digest}))
-
-
-def test_who_asks_for_a_password_is_left_to_the_real_client(
-    store: Store, host_with_users: str, name: str
-) -> None:
-    reference = Reference.parse(f"{host_with_users}/{name}:1.0")
-    assert ask_on_loopback(reference, "1.0", [put_bundle(store)], QUICK) is None
-
-
-@pytest.mark.parametrize("where", ["127.0.0.1:1", "registry.invalid"])
-def test_nobody_there_is_left_to_the_real_client(store: Store, where: str) -> None:
-    reference = Reference.parse(f"{where}/x:1")
-    assert ask_on_loopback(reference, "1", [put_bundle(store)], QUICK) is None
 
 
 def test_second_pull_fetches_nothing(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -435,3 +437,49 @@ def test_registry_without_referrers_lists_them_by_tag(
     assert {one["artifactType"] for one in listed} == {"application/vnd.in-toto+json"}
     pull(other_store, reference, options=Options())
     assert all(other_store.has_blob(proof) for proof in proofs)
+
+
+def test_what_the_registry_has_of_the_last_push_is_not_asked_for(
+    fake: FakeRegistry, store: Store, reference: Reference
+) -> None:
+    push(store, put_bundle(store), reference, options=QUICK)
+    fake.seen.clear()
+    push(store, put_bundle(store, model=b"better"), reference, options=QUICK)
+    asked = [(one.method, one.path.split("/")[4]) for one in fake.seen if one.path != "/v2/"]
+    assert asked == [
+        ("HEAD", "manifests"),
+        ("HEAD", "blobs"),
+        ("POST", "blobs"),
+        ("PUT", "blobs"),
+        ("PUT", "manifests"),
+    ]
+
+
+def test_a_registry_that_lost_a_blob_gets_it_again(
+    fake: FakeRegistry, store: Store, reference: Reference
+) -> None:
+    first = put_bundle(store)
+    push(store, first, reference, options=QUICK)
+    before = dict(fake.blobs)
+    lost = next(key for key, data in before.items() if data == b"code")
+    del fake.blobs[lost]
+    done = push(store, put_bundle(store, model=b"better"), reference, options=QUICK)
+    assert fake.blobs[lost] == b"code"
+    assert fake.manifests["team/titanic", "1"] == fake.manifests["team/titanic", str(done.digest)]
+
+
+def test_a_push_to_this_machine_imports_no_client_for_networks(
+    fake: FakeRegistry, store: Store, reference: Reference
+) -> None:
+    program = (
+        "import sys; from pathlib import Path; from samovar.core.reference import Reference;"
+        "from samovar.registry.push import push; from samovar.store.layout import Store;"
+        "store = Store(Path(sys.argv[1]));"
+        "bundle = store.resolve(Reference.parse('x:1'));"
+        "push(store, bundle, Reference.parse(sys.argv[2]));"
+        "print(sorted({'httpx', 'ssl'} & set(sys.modules)))"
+    )
+    store.set_name(Reference.parse("x:1"), put_bundle(store))
+    command = [sys.executable, "-c", program, str(store.root), str(reference)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "httpx" not in done.stdout
