@@ -9,6 +9,7 @@ column, to the last bit. A cell says what was seen over all draws::
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import struct
@@ -380,9 +381,17 @@ def arrow_file(kind: Kind, asked: Any) -> Any:
     return _file(kind, "a.arrow", write)
 
 
+def arrow_body(kind: Kind, asked: Any) -> Any:
+    table, stream = _arrow(kind, asked), io.BytesIO()
+    with ipc.new_stream(stream, table.schema) as file:
+        file.write_table(table, max_chunksize=4)
+    return _predict(Asked(stream.getvalue(), b"application/vnd.apache.arrow.stream"), kind)
+
+
 PROTOCOLS: dict[str, Callable[[Kind, Any], Any]] = {
     "`/predict` rows": rows,
     "`/predict` records": records,
+    "`/predict` Arrow": arrow_body,
     "V2 JSON": v2_json,
     "V2 binary": v2_binary,
     "`inputs`": inputs,

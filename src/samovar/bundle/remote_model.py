@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import httpx
 
+from samovar.bundle.arrow_bodies import STREAM, arrays_of, bodies_of, table_of
 from samovar.bundle.arrow_columns import plain_values
 from samovar.errors import InvalidInput, ScriptFailed, Unavailable
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S: Final = 300.0
 _ROWS: Final = 10_000
+_VALUES: Final = 500_000
 """In one request: well within the limits of a body, and enough to make its costs small."""
 _MODELS: Final = "/v2/models/"
 _INFER: Final = "/infer"
@@ -52,6 +54,8 @@ class RemoteModel:
         self.name = unquote(paths[0].removeprefix(_MODELS).removesuffix(_INFER))
         metadata = self._json(self._send("GET", paths[0].removesuffix(_INFER)))
         self._outputs: list[dict[str, Any]] = metadata["outputs"]
+        self._takes_arrow = STREAM in _bodies_of_predict(description)
+        self._names = _names(description)
 
     def close(self) -> None:
         """Close the connections."""
@@ -73,6 +77,18 @@ class RemoteModel:
         Unavailable
             Where it went away, or is overloaded.
         """
+        is_numbers = all(output["datatype"] in _NUMPY for output in self._outputs)
+        is_listed = isinstance(rows, (list, tuple))
+        table = table_of(rows, self._names) if self._takes_arrow and not is_listed else None
+        if table is not None and table.num_rows and is_numbers:
+            streams = [self._send("POST", "/predict", part).content for part in bodies_of(table)]
+            described = [(_NUMPY[one["datatype"]], one["shape"][1:]) for one in self._outputs]
+            arrays = arrays_of(streams, described)
+            return arrays[0] if len(arrays) == 1 else arrays
+        return self._as_json(rows)
+
+    def _as_json(self, rows: Any) -> Any:
+        """Ask and be answered in JSON, which keeps the types of labels."""
         predictions: list[Any] = []
         for part in _documents(rows):
             answer = self._json(self._send("POST", "/predict", part))
@@ -84,8 +100,11 @@ class RemoteModel:
         ]
 
     def _send(self, method: str, path: str, document: Any = None) -> httpx.Response:
+        content: dict[str, Any] = {"json": document}
+        if isinstance(document, bytes):
+            content = {"content": document, "headers": {"Content-Type": STREAM, "Accept": STREAM}}
         try:
-            answer = self._client.request(method, f"{self._base}{path}", json=document)
+            answer = self._client.request(method, f"{self._base}{path}", **content)
         except httpx.HTTPError as error:
             raise Unavailable(
                 f"Nobody answers at {self._base}.",
@@ -129,6 +148,19 @@ def _no_service(base: str) -> InvalidInput:
     )
 
 
+def _bodies_of_predict(description: dict[str, Any]) -> dict[str, Any]:
+    body = description["paths"].get("/predict", {}).get("post", {}).get("requestBody", {})
+    content: dict[str, Any] = body.get("content", {})
+    return content
+
+
+def _names(description: dict[str, Any]) -> list[str]:
+    """Give the columns in the signature's order: what a record of the service must have."""
+    schemas = description.get("components", {}).get("schemas", {})
+    forms = schemas.get("Row", {}).get("oneOf", [{}])
+    return list(forms[-1].get("properties", {}))
+
+
 def _documents(rows: Any) -> Iterator[list[Any]]:
     """Cut rows into lists that JSON can hold: records where columns have names."""
     if isinstance(rows, (list, tuple)):
@@ -145,8 +177,10 @@ def _documents(rows: Any) -> Iterator[list[Any]]:
         listed = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     else:
         listed = [[None if _is_nan(value) else value for value in row] for row in rows.tolist()]
-    for start in range(0, len(listed), _ROWS):
-        yield listed[start : start + _ROWS]
+    width = len(listed[0]) if listed and isinstance(listed[0], (list, tuple, dict)) else 1
+    count = max(1, min(_ROWS, _VALUES // max(1, width)))
+    for start in range(0, len(listed), count):
+        yield listed[start : start + count]
 
 
 def _is_nan(value: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from samovar.errors import InvalidInput, SamovarError, ScriptFailed
+from samovar.runtime.column_rows import ColumnRows
 from samovar.runtime.containers import array_dtype, series_builder
 from samovar.runtime.outputs import Answer, arrange
 from samovar.runtime.predictor import own_words
@@ -69,7 +70,25 @@ class ColumnReader:
                 f"The input has {len(parts)} columns, the model takes {len(self._columns)}.",
                 code="wrong_columns",
             )
-        arrays = [self._array(place, part, first, surplus) for place, part in enumerate(parts)]
+        return self._build(self._arrays(parts, first, surplus))
+
+    def read_rows(self, parts: Sequence[Part]) -> Any:
+        """Read the columns of a request into rows that may meet those of others.
+
+        Raises
+        ------
+        InvalidInput
+            Naming the row and the column of a value that does not fit.
+        """
+        arrays = self._arrays(parts, 0, 0)
+        return (
+            ColumnRows(arrays, self._build) if self._container == "frame" else self._build(arrays)
+        )
+
+    def _arrays(self, parts: Sequence[Part], first: int, surplus: int) -> list[Any]:
+        return [self._array(place, part, first, surplus) for place, part in enumerate(parts)]
+
+    def _build(self, arrays: Sequence[Any]) -> Any:
         if self._container == "texts":
             return list(arrays[0])
         if self._is_block:
@@ -90,7 +109,7 @@ class ColumnReader:
 
         return pd.DataFrame(block, columns=self._names, copy=False)
 
-    def _frame(self, arrays: list[Any]) -> Any:
+    def _frame(self, arrays: Sequence[Any]) -> Any:
         import pandas as pd
 
         built = [

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from samovar.runtime.column_rows import ColumnRows
 from samovar.runtime.values import BOOLEANS, FLOATS, INTEGERS
 
 if TYPE_CHECKING:
@@ -61,10 +62,18 @@ def _frame_assembler(columns: Sequence[Column]) -> Assembler:
     dtypes = {column.dtype for column in columns}
     if len(dtypes) == 1 and dtypes <= _NUMPY:
         dtype = np.dtype(next(iter(dtypes)))
-        return lambda rows: pd.DataFrame(np.array(rows, dtype=dtype), columns=names, copy=False)
+
+        def assemble_block(rows: Any) -> Any:
+            if isinstance(rows, ColumnRows):
+                return rows.build()
+            return pd.DataFrame(np.array(rows, dtype=dtype), columns=names, copy=False)
+
+        return assemble_block
     builders = [series_builder(column) for column in columns]
 
     def assemble(rows: Any) -> Any:
+        if isinstance(rows, ColumnRows):
+            return rows.build()
         arrays = [
             build(list(values))
             for build, values in zip(builders, zip(*rows, strict=True), strict=True)

@@ -228,9 +228,8 @@ class ModelService:
             exchange.reply(OK, b'{"prediction":%b}' % encode_singles(answers)[0])
             return
         try:
-            body, headers = exchange.encode(exchange, answers)
+            body, kind, headers = exchange.encode(exchange, answers)
         except SamovarError as error:
             self.server.fail(exchange, error)
             return
-        kind = b"application/octet-stream" if headers else b"application/json"
         exchange.reply(OK, body, content_type=kind, headers=headers)

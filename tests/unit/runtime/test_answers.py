@@ -81,7 +81,7 @@ def test_singles_and_lists_are_the_same_values() -> None:
     ):
         answers = arrange(raw, 3)
         singles = [msgspec.json.decode(part) for part in encode_singles(answers)]
-        body, _ = encode_list(None, answers)  # type: ignore[arg-type] # it needs no exchange
+        body, _, _ = encode_list(None, answers)  # type: ignore[arg-type] # it needs no exchange
         assert msgspec.json.decode(body) == {"predictions": singles}
 
 

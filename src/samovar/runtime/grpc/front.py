@@ -48,7 +48,7 @@ class Call:
     """
 
     def __init__(
-        self, loop: Any, request: Any, rows: Any, encode: Callable[..., tuple[Any, bytes]]
+        self, loop: Any, request: Any, rows: Any, encode: Callable[..., tuple[Any, bytes, bytes]]
     ) -> None:
         self.head = Head(
             method=b"POST", path=b"/v2", query=b"", headers={}, length=0, is_last=False,
@@ -191,13 +191,13 @@ class GrpcFront:
 
     def _respond(
         self, call: Call, wanted: Sequence[str], answers: Sequence[Answer]
-    ) -> tuple[Any, bytes]:
+    ) -> tuple[Any, bytes, bytes]:
         response = self._messages["ModelInferResponse"](
             model_name=self._loaded.name, model_version=self._loaded.version, id=call.request.id
         )
         is_raw = bool(call.request.raw_input_contents)
         write_response(response, answers, wanted, is_raw=is_raw)
-        return response, b""
+        return response, b"", b""
 
     async def _check_model(self, name: str, version: str, context: Any) -> None:
         if name != self._loaded.name or version not in {"", self._loaded.version}:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from samovar.runtime.arrow.writing import MEDIA_TYPE
 from samovar.runtime.protocols.v2 import metadata
 from samovar.runtime.values import BOOLEANS, FLOATS, INTEGERS, wanted
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _STRING_FORMATS: Final = {"datetime": "date-time"}
 _FLOAT_MAX: Final = {"float32": 3.4028234663852886e38, "float64": 1.7976931348623157e308}
+_ARROW: Final = {
+    MEDIA_TYPE.decode(): {"schema": {"type": "string", "contentMediaType": MEDIA_TYPE.decode()}}
+}
 _NUMBER: Final = ("FP16", "FP32", "FP64")
 
 
@@ -184,11 +188,15 @@ def _predict(example: Any) -> dict[str, Any]:
                 "application/json": {
                     "schema": {"anyOf": [_reference("Row"), _reference("Rows")]},
                     "example": example,
-                }
+                },
+                **_ARROW,
             },
         },
         "responses": {
-            "200": _response("The answer.", {"anyOf": [one, many]}),
+            "200": {
+                "description": "The answer; an Arrow stream for one, or where Accept asks.",
+                "content": {"application/json": {"schema": {"anyOf": [one, many]}}, **_ARROW},
+            },
             **_errors(_reference("Error")),
         },
     }

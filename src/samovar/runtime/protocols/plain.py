@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 
 from samovar.runtime.codec import LONG_INTEGER
+from samovar.runtime.http.replies import JSON
 from samovar.runtime.outputs import json_values
+from samovar.runtime.protocols.arrow_rows import (
+    ArrowRows,
+    asks_for_arrow,
+    encode_arrow,
+    is_arrow,
+)
 from samovar.runtime.protocols.bodies import (
     check_json_type,
     check_size,
@@ -47,6 +54,7 @@ class PlainProtocol:
     def __init__(self, codec: Codec, submit: Callable[[Exchange], None]) -> None:
         self._codec = codec
         self._submit = submit
+        self._arrow = ArrowRows(codec.signature)
         kinds = _fast_types(codec.columns)
         self._row: Any = None
         self._rows: Any = None
@@ -65,17 +73,29 @@ class PlainProtocol:
     def handle(self, exchange: Exchange) -> None:
         """Read the rows and queue them."""
         head = exchange.head
-        if head.note is not PLAIN:
-            check_json_type(head)
+        if head.note is PLAIN:
+            self._read_json(exchange)
+        else:
             exchange.body = plain_body(exchange)
-            if not head.headers.keys() & _SPECIAL:
+            if is_arrow(head):
+                exchange.rows = self._arrow.read(exchange.body)
+                exchange.encode = encode_list
+            else:
+                check_json_type(head)
+                self._read_json(exchange)
+            if asks_for_arrow(head):
+                exchange.encode = encode_arrow
+            elif not (is_arrow(head) or head.headers.keys() & _SPECIAL):
                 head.note = PLAIN
+        self._submit(exchange)
+
+    def _read_json(self, exchange: Exchange) -> None:
         body = exchange.body
         is_safe = len(body) <= self._safe_bytes or not self._may_have_long_integer(body)
-        if self._row is not None and is_safe and self._read_fast(exchange, body):
-            self._submit(exchange)
-        else:
-            self._read_slowly(exchange)
+        if self._row is None or not is_safe or not self._read_fast(exchange, body):
+            rows, is_single = self._codec.read(decode_json(body))
+            exchange.rows = rows
+            exchange.encode = None if is_single else encode_list
 
     def _may_have_long_integer(self, body: bytes) -> bool:
         # Where every value has a point, none is an integer; counting is faster than looking.
@@ -111,22 +131,16 @@ class PlainProtocol:
         exchange.encode = encode_list
         return bool(records)
 
-    def _read_slowly(self, exchange: Exchange) -> None:
-        rows, is_single = self._codec.read(decode_json(exchange.body))
-        exchange.rows = rows
-        exchange.encode = None if is_single else encode_list
-        self._submit(exchange)
 
-
-def encode_list(_exchange: Exchange, answers: Sequence[Answer]) -> tuple[bytes, bytes]:
-    """Write the answers to a list of rows."""
+def encode_list(_exchange: Exchange, answers: Sequence[Answer]) -> tuple[bytes, bytes, bytes]:
+    """Write the answers to a list of rows: body, media type, headers."""
     if len(answers) == 1:
         values = json_values(answers[0])
     else:
         names = [answer.name for answer in answers]
         columns = [json_values(answer) for answer in answers]
         values = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-    return _ENCODER.encode({"predictions": values}), b""
+    return _ENCODER.encode({"predictions": values}), JSON, b""
 
 
 def encode_singles(answers: Sequence[Answer]) -> list[bytes]:

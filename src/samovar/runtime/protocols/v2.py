@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from samovar.errors import InvalidInput
+from samovar.runtime.http.replies import JSON
 from samovar.runtime.outputs import json_values
 from samovar.runtime.protocols.bodies import check_json_type, decode_json, plain_body
 from samovar.runtime.protocols.tensors import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 MATRIX_NAME: Final = "input"
 _JSON_LENGTH: Final = b"inference-header-content-length"
+_BINARY: Final = b"application/octet-stream"
 _ENCODER: Final = msgspec.json.Encoder()
 _KNOWN: Final = frozenset({"id", "parameters", "inputs", "outputs"})
 
@@ -100,7 +102,7 @@ class InferProtocol:
             wanted.append((name, own.get("binary_data", binary) is True))
         return wanted
 
-    def _encode(self, exchange: Exchange, answers: Sequence[Answer]) -> tuple[bytes, bytes]:
+    def _encode(self, exchange: Exchange, answers: Sequence[Answer]) -> tuple[bytes, bytes, bytes]:
         """Write the response; binary tensors follow the JSON."""
         request_id, wanted = exchange.parameters
         named = {answer.name: answer for answer in answers}
@@ -129,9 +131,9 @@ class InferProtocol:
             document["id"] = request_id
         text = _ENCODER.encode(document)
         if not blobs:
-            return text, b""
+            return text, JSON, b""
         header = b"Inference-Header-Content-Length: %d\r\n" % len(text)
-        return b"".join([text, *blobs]), header
+        return b"".join([text, *blobs]), _BINARY, header
 
 
 def metadata(signature: Signature, name: str, version: str, platform: str) -> dict[str, Any]:
