@@ -24,6 +24,7 @@ collect_ignore = ["projects", "data"]
 pytest_plugins = [
     "engines.browser",
     "engines.docker",
+    "engines.kubectl",
     "engines.node",
     "engines.registry",
     "engines.ssh",

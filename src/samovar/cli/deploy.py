@@ -22,6 +22,7 @@ from samovar.deploy.folder import (
     write_bundle,
     write_files,
 )
+from samovar.deploy.kubernetes import ROUTES
 from samovar.deploy.plan import Plan
 from samovar.errors import Refused
 from samovar.store.home import Home
@@ -163,12 +164,24 @@ def swarm_command(screen: Screen, **options: Any) -> int:
 
 @command.command("kubernetes")
 @_with_options
+@click.option("--kubernetes-version", metavar="1.N", help="Of the cluster; else every supported.")
+@click.option(
+    "--route", type=click.Choice(ROUTES), default=ROUTES[0], show_default=True, help="From outside."
+)
+@click.option("--hostname", metavar="NAME", help="What clients outside call.")
+@click.option("--model-volume", metavar="REF", help="Image whose model is mounted as a volume.")
 def kubernetes_command(screen: Screen, **options: Any) -> int:
     """Write manifests for Kubernetes, as a Kustomize base with overlays."""
     from samovar.deploy import kubernetes
 
+    cluster = kubernetes.Cluster(
+        minor=kubernetes.read_version(options["kubernetes_version"]),
+        route=options["route"],
+        hostname=options["hostname"],
+        model_image=options["model_volume"],
+    )
     job = _Job(screen, options)
-    return job.done(write_files(kubernetes.write(job.plan), job.folder))
+    return job.done(write_files(kubernetes.write(job.plan, cluster), job.folder))
 
 
 @command.command("ray")

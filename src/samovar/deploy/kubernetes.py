@@ -1,309 +1,177 @@
 """Kubernetes: a Kustomize base of plain manifests, overlays, and what KServe takes instead.
 
-The manifests use only what every supported minor version has; pod security is ``restricted``.
-
-References
-----------
-Kubernetes API reference: apps/v1, autoscaling/v2, policy/v1, networking.k8s.io/v1; Pod Security
-Standards, "Restricted"; KServe control plane API, serving.kserve.io/v1beta1.
+Without a version the manifests use only what every supported minor version has; for a version that
+is named they use what it has, and what it lacks is refused. Pod security is ``restricted``.
 """
 
 from __future__ import annotations
 
+import re
 import textwrap
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
+from samovar.core.reference import Reference
+from samovar.deploy import kubernetes_texts as texts
 from samovar.deploy.plan import SERVICE_PORT
+from samovar.errors import UserError
 
 if TYPE_CHECKING:
     from samovar.deploy.plan import Files, Plan
 
-_DEPLOYMENT = """\
-# {name} {version}, bundle {digest}
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {label}
-  labels: &labels
-    app.kubernetes.io/name: {label}
-    app.kubernetes.io/managed-by: samovar
-  annotations:
-    samovar.dev/bundle: {digest}
-spec:
-  replicas: {replicas}
-  revisionHistoryLimit: 5
-  selector:
-    matchLabels: {{app.kubernetes.io/name: {label}}}
-  strategy:
-    type: RollingUpdate
-    rollingUpdate: {{maxSurge: 1, maxUnavailable: 0}}
-  template:
-    metadata:
-      labels: *labels
-      annotations:
-        prometheus.io/scrape: "true"
-        prometheus.io/path: /metrics
-        prometheus.io/port: "{port}"
-    spec:
-      serviceAccountName: {label}
-      automountServiceAccountToken: false
-      enableServiceLinks: false
-      terminationGracePeriodSeconds: 40
-      securityContext:
-        runAsNonRoot: true
-        runAsUser: 65532
-        runAsGroup: 65532
-        seccompProfile: {{type: RuntimeDefault}}
-      topologySpreadConstraints:
-        - maxSkew: 1
-          topologyKey: kubernetes.io/hostname
-          whenUnsatisfiable: ScheduleAnyway
-          labelSelector:
-            matchLabels: {{app.kubernetes.io/name: {label}}}
-      containers:
-        - name: service
-          image: {image}
-          imagePullPolicy: IfNotPresent
-          envFrom:
-            - configMapRef: {{name: {label}}}
-          ports:
-            - {{name: http, containerPort: {port}}}
-          resources:
-            requests: {{cpu: {cpu}, memory: {memory}Mi}}
-            limits: {{cpu: {cpu}, memory: {memory}Mi}}
-          securityContext:
-            allowPrivilegeEscalation: false
-            readOnlyRootFilesystem: true
-            capabilities: {{drop: [ALL]}}
-          startupProbe:
-            httpGet: {{path: /v2/health/ready, port: http}}
-            periodSeconds: 1
-            failureThreshold: 60
-          readinessProbe:
-            httpGet: {{path: /v2/health/ready, port: http}}
-            periodSeconds: 2
-            timeoutSeconds: 2
-            failureThreshold: 2
-          livenessProbe:
-            httpGet: {{path: /v2/health/live, port: http}}
-            periodSeconds: 10
-            timeoutSeconds: 3
-            failureThreshold: 3
-          lifecycle:
-            preStop:
-              # The endpoints have to forget the pod before it stops listening.
-              exec: {{command: [python3, -c, "import time; time.sleep(5)"]}}
-"""
-
-_SERVICE = """\
-apiVersion: v1
-kind: Service
-metadata:
-  name: {label}
-  labels: {{app.kubernetes.io/name: {label}}}
-spec:
-  selector: {{app.kubernetes.io/name: {label}}}
-  ports:
-    - {{name: http, port: 80, targetPort: http}}
-"""
-
-_ACCOUNT = """\
-apiVersion: v1
-kind: ServiceAccount
-metadata:
-  name: {label}
-automountServiceAccountToken: false
-"""
-
-_CONFIG = """\
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: {label}
-data:
-  SAMOVAR_OFFLINE: "1"
-"""
-
-_HPA = """\
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata:
-  name: {label}
-spec:
-  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {label}}}
-  minReplicas: {replicas}
-  maxReplicas: {most}
-  metrics:
-    - type: Resource
-      resource:
-        name: cpu
-        target: {{type: Utilization, averageUtilization: 70}}
-  behavior:
-    scaleDown:
-      stabilizationWindowSeconds: 300
-"""
-
-_BUDGET = """\
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata:
-  name: {label}
-spec:
-  maxUnavailable: 1
-  selector:
-    matchLabels: {{app.kubernetes.io/name: {label}}}
-"""
-
-_NETWORK = """\
-# The service is asked on its port and asks nobody: a model has no business on the network.
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata:
-  name: {label}
-spec:
-  podSelector:
-    matchLabels: {{app.kubernetes.io/name: {label}}}
-  policyTypes: [Ingress, Egress]
-  ingress:
-    - ports:
-        - {{protocol: TCP, port: http}}
-  egress: []
-"""
-
-_INGRESS = """\
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata:
-  name: {label}
-spec:
-  rules:
-    - host: {label}.example.com
-      http:
-        paths:
-          - path: /
-            pathType: Prefix
-            backend:
-              service:
-                name: {label}
-                port: {{name: http}}
-"""
-
-_ROUTE = """\
-# For clusters with the Gateway API, in place of base/ingress.yaml.
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata:
-  name: {label}
-spec:
-  parentRefs:
-    - name: gateway
-  hostnames: ["{label}.example.com"]
-  rules:
-    - backendRefs:
-        - {{name: {label}, port: 80}}
-"""
-
-_KSERVE = """\
-# For clusters with KServe, in place of base/: it makes its own Deployment, Service and autoscaler.
-apiVersion: serving.kserve.io/v1beta1
-kind: InferenceService
-metadata:
-  name: {label}
-  annotations:
-    serving.kserve.io/deploymentMode: RawDeployment
-    samovar.dev/bundle: {digest}
-spec:
-  predictor:
-    minReplicas: {replicas}
-    maxReplicas: {most}
-    containers:
-      - name: kserve-container
-        image: {image}
-        ports:
-          - {{containerPort: {port}, protocol: TCP}}
-        resources:
-          requests: {{cpu: {cpu}, memory: {memory}Mi}}
-          limits: {{cpu: {cpu}, memory: {memory}Mi}}
-        readinessProbe:
-          httpGet: {{path: /v2/health/ready, port: {port}}}
-        securityContext:
-          runAsNonRoot: true
-          runAsUser: 65532
-          allowPrivilegeEscalation: false
-          readOnlyRootFilesystem: true
-          capabilities: {{drop: [ALL]}}
-          seccompProfile: {{type: RuntimeDefault}}
-"""
-
-_BASE = """\
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources:
-{resources}
-"""
-
-_OVERLAY = """\
-# kubectl apply -k overlays/{overlay}
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources: [../../base]
-{rest}"""
-
-_PRODUCTION = """\
-patches:
-  - target: {{kind: HorizontalPodAutoscaler, name: {label}}}
-    patch: |-
-      - op: replace
-        path: /spec/minReplicas
-        value: {production}
-"""
-
-_STAGING = """\
-nameSuffix: -staging
-replicas:
-  - {{name: {label}, count: 1}}
-patches:
-  - target: {{kind: HorizontalPodAutoscaler, name: {label}}}
-    patch: |-
-      - op: replace
-        path: /spec/minReplicas
-        value: 1
-"""
+ROUTES: Final = ("ingress", "gateway", "none")
+_OLDEST: Final = 23
+"""autoscaling/v2 is the newest API that the manifests cannot do without."""
+_SLEEP_SINCE: Final = 30
+_IMAGE_VOLUMES_SINCE: Final = 31
+_FOLDERS_OF_IMAGES_SINCE: Final = 33
+"""KEP-4639: ``subPath``; and since then pods of a restricted namespace may have such volumes."""
+_LONGEST: Final = 63 - len("-staging")
+_HOSTNAME: Final = re.compile(r"(?=.{1,245}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+)*")
 
 
-def write(plan: Plan) -> Files:
-    """Write ``base/``, ``overlays/staging``, ``overlays/production``, and ``options/``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """What the manifests are written for.
+
+    Parameters
+    ----------
+    minor : int, optional
+        Minor version of Kubernetes 1; None is every supported one.
+    route : str
+        One of :data:`ROUTES`: how clients outside come in.
+    hostname : str, optional
+        What they call; by default an example's.
+    model_image : str, optional
+        Image whose model is mounted over that of the service's, as an image volume.
+    """
+
+    minor: int | None = None
+    route: str = "ingress"
+    hostname: str | None = None
+    model_image: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what such a cluster does not have.
+
+        Raises
+        ------
+        UserError
+            Naming the version that has it.
+        """
+        if self.minor is not None and self.minor < _OLDEST:
+            raise UserError(
+                f"Kubernetes 1.{self.minor} has no autoscaling/v2, which came with 1.{_OLDEST}.",
+                hint=f"Deploy to Kubernetes 1.{_OLDEST} or newer.",
+                code="kubernetes_version",
+            )
+        if self.hostname is not None and _HOSTNAME.fullmatch(self.hostname) is None:
+            raise UserError(f"{self.hostname!r} is no host name in lower case.")
+        if self.model_image is not None:
+            Reference.parse(self.model_image)
+            self._check_image_volumes()
+
+    def _check_image_volumes(self) -> None:
+        if self.minor is None or self.minor >= _FOLDERS_OF_IMAGES_SINCE:
+            return
+        lacks = (
+            f"has no image volumes, which came with 1.{_IMAGE_VOLUMES_SINCE}"
+            if self.minor < _IMAGE_VOLUMES_SINCE
+            else "mounts only whole images; a folder of one (subPath) "
+            f"came with 1.{_FOLDERS_OF_IMAGES_SINCE}"
+        )
+        raise UserError(
+            f"Kubernetes 1.{self.minor} {lacks}.",
+            hint=f"Deploy to Kubernetes 1.{_FOLDERS_OF_IMAGES_SINCE} or newer, or leave out "
+            "--model-volume: an image of samovar brings its model along.",
+            code="kubernetes_version",
+        )
+
+
+def read_version(text: str | None) -> int | None:
+    """Read a version as clusters give it, ``1.35`` or ``v1.35.2``; gives the minor one.
+
+    Raises
+    ------
+    UserError
+        Where it is none of Kubernetes 1.
+
+    Examples
+    --------
+    >>> read_version("v1.35.2"), read_version(None)
+    (35, None)
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"v?1\.(\d{1,3})(\.\d{1,4})?([-+][\w.+-]*)?", text, re.ASCII)
+    if found is None:
+        raise UserError(f"{text!r} is no version of Kubernetes, such as 1.35.")
+    return int(found[1])
+
+
+def write(plan: Plan, cluster: Cluster | None = None) -> Files:
+    """Write ``manifests.yaml``, ``base/``, ``overlays/staging|production``, and ``options/``."""
+    cluster = cluster or Cluster()
+    values = _values(plan, cluster)
+    base = {
+        "deployment.yaml": texts.DEPLOYMENT,
+        "service.yaml": texts.SERVICE,
+        "serviceaccount.yaml": texts.ACCOUNT,
+        "configmap.yaml": texts.CONFIG,
+        "autoscaler.yaml": texts.HPA,
+        "disruption-budget.yaml": texts.BUDGET,
+        "network-policy.yaml": texts.NETWORK,
+    }
+    options = {"kserve.yaml": texts.KSERVE}
+    for route, name, text in (
+        ("ingress", "ingress.yaml", texts.INGRESS),
+        ("gateway", "gateway-route.yaml", texts.ROUTE),
+    ):
+        (base if cluster.route == route else options)[name] = text
+    files = {f"base/{name}": text.format(**values) for name, text in base.items()}
+    # `kubectl apply -f` takes no folder that has a kustomization in it.
+    files["manifests.yaml"] = "---\n".join(files[f"base/{name}"] for name in base)
+    resources = textwrap.indent("\n".join(f"- {name}" for name in base), "  ")
+    files["base/kustomization.yaml"] = texts.BASE.format(resources=resources)
+    files["overlays/production/kustomization.yaml"] = texts.OVERLAY.format(
+        overlay="production", suffix="", least=max(plan.replicas, 3), more="", **values
+    )
+    files["overlays/staging/kustomization.yaml"] = texts.OVERLAY.format(
+        overlay="staging",
+        suffix="nameSuffix: -staging\n",
+        least=1,
+        more=texts.STAGING.format(**values) + _staging_route(cluster).format(**values),
+        **values,
+    )
+    files.update({f"options/{name}": text.format(**values) for name, text in options.items()})
+    return files
+
+
+def _values(plan: Plan, cluster: Cluster) -> dict[str, Any]:
     service = plan.service
-    values = {
+    Reference.parse(service.image)
+    label = service.label[:_LONGEST].rstrip("-")
+    values: dict[str, Any] = {
         "name": service.name,
         "version": service.version,
-        "label": service.label,
+        "label": label,
         "digest": service.digest,
         "image": service.image,
+        "model_image": cluster.model_image,
+        "hostname": cluster.hostname or f"{label}.example.com",
         "port": SERVICE_PORT,
         "replicas": plan.replicas,
         "most": max(plan.replicas * 4, plan.replicas + 1),
-        "production": max(plan.replicas, 3),
         "cpu": f"{round(plan.cpus * 1000)}m",
         "memory": plan.memory_mib,
     }
-    base = {
-        "deployment.yaml": _DEPLOYMENT,
-        "service.yaml": _SERVICE,
-        "serviceaccount.yaml": _ACCOUNT,
-        "configmap.yaml": _CONFIG,
-        "autoscaler.yaml": _HPA,
-        "disruption-budget.yaml": _BUDGET,
-        "network-policy.yaml": _NETWORK,
-        "ingress.yaml": _INGRESS,
-    }
-    files = {f"base/{name}": text.format(**values) for name, text in base.items()}
-    resources = textwrap.indent("\n".join(f"- {name}" for name in base), "  ")
-    files["base/kustomization.yaml"] = _BASE.format(resources=resources)
-    for overlay, rest in (("staging", _STAGING), ("production", _PRODUCTION)):
-        files[f"overlays/{overlay}/kustomization.yaml"] = _OVERLAY.format(
-            overlay=overlay, rest=rest.format(**values)
-        )
-    files["options/gateway-route.yaml"] = _ROUTE.format(**values)
-    files["options/kserve.yaml"] = _KSERVE.format(**values)
-    return files
+    can_sleep = cluster.minor is not None and cluster.minor >= _SLEEP_SINCE
+    values["pause"] = texts.SLEEP if can_sleep else texts.SLEEP_BY_PYTHON
+    values["mounts"] = texts.MOUNTS.format(**values) if cluster.model_image else ""
+    return values
+
+
+def _staging_route(cluster: Cluster) -> str:
+    return {"ingress": texts.STAGING_INGRESS, "gateway": texts.STAGING_ROUTE, "none": ""}[
+        cluster.route
+    ]

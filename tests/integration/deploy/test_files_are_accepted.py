@@ -12,7 +12,7 @@ import pytest
 from engines.processes import need
 from samovar.core.digest import Digest
 from samovar.core.reference import Reference
-from samovar.deploy import behind_nginx, compose, kubernetes, swarm, uwsgi
+from samovar.deploy import behind_nginx, compose, swarm, uwsgi
 from samovar.deploy.agent import unit
 from samovar.deploy.agent.settings import Settings
 from samovar.deploy.plan import Plan, Service
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from engines.tools import Tool
 
 pytestmark = pytest.mark.engine
 
@@ -78,25 +77,6 @@ def test_nginx_reads_its_configuration(write, tmp_path: Path) -> None:
         [program, "-t", "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"], folder
     )
     assert "test is successful" in shown
-
-
-def test_kubernetes_manifests_are_valid_for_the_last_four_versions(
-    deploy_tools: Tool, tmp_path: Path
-) -> None:
-    folder = lay(kubernetes.write(PLAN), tmp_path)
-    program = (
-        "import kubernetes_validate as k, pathlib, sys, yaml\n"
-        "latest = [int(part) for part in k.latest_version().split('.')]\n"
-        "for step in range(4):\n"
-        "    version = f'{latest[0]}.{latest[1] - step}'\n"
-        "    for path in sys.argv[1:]:\n"
-        "        for document in yaml.safe_load_all(pathlib.Path(path).read_text()):\n"
-        "            k.validate(document, version, strict=True)\n"
-        "    print('valid for', version)\n"
-    )
-    manifests = [path for path in (folder / "base").iterdir() if path.stem != "kustomization"]
-    shown = accepted([deploy_tools.python, "-c", program, *manifests], folder)
-    assert shown.count("valid for 1.") == 4
 
 
 def test_shell_scripts_parse(tmp_path: Path) -> None:

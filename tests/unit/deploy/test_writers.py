@@ -15,6 +15,7 @@ from samovar.core.digest import Digest
 from samovar.deploy import compose, kubernetes, nginx, ray, swarm, uwsgi
 from samovar.deploy.plan import MIB, Plan, Service
 from samovar.errors import InvalidProject, UserError
+from samovar.image import paths
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "ci"
 SERVICE = Service(
@@ -30,7 +31,9 @@ PLAN = Plan(service=SERVICE, replicas=3, cpus=0.5, memory_bytes=256 * MIB, port=
 
 def documents(files: dict[str, str]) -> dict[str, dict]:
     return {
-        path: yaml.safe_load(text) for path, text in files.items() if path.endswith(("yml", "yaml"))
+        path: yaml.safe_load(text)
+        for path, text in files.items()
+        if path.endswith(("yml", "yaml")) and path != "manifests.yaml"
     }
 
 
@@ -119,20 +122,119 @@ def test_swarm_asks_dns_and_starts_the_new_one_first() -> None:
     assert "include /tmp/replicas.conf;" in files["nginx.conf"]
 
 
-def test_kubernetes_pods_are_restricted_and_probed() -> None:
-    files = documents(kubernetes.write(PLAN))
+RESTRICTED_VOLUMES = {
+    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim",
+    "projected", "secret",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", [None, "registry.example.com/other:2"])
+def test_kubernetes_pods_are_restricted_and_probed(model: str | None) -> None:
+    files = documents(kubernetes.write(PLAN, kubernetes.Cluster(model_image=model)))
     pod = files["base/deployment.yaml"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
+    # Pod Security Standards, "Restricted".
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
     assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    for volume in pod.get("volumes", []):
+        assert set(volume) - {"name"} <= RESTRICTED_VOLUMES
     assert container["resources"]["limits"] == {"cpu": "500m", "memory": "256Mi"}
+    assert container["resources"]["requests"] == container["resources"]["limits"]
     assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/v2/health/live"
+    # Longer than the pause before it, and what the server takes to drain.
+    assert pod["terminationGracePeriodSeconds"] >= 5 + 30
     assert set(files["base/kustomization.yaml"]["resources"]) == {
         path.removeprefix("base/")
         for path in files
         if path.startswith("base/") and "kustomization" not in path
     }
+
+
+def test_plain_manifests_are_the_base() -> None:
+    files = kubernetes.write(PLAN)
+    plain = list(yaml.safe_load_all(files["manifests.yaml"]))
+    base = [
+        document
+        for path, document in documents(files).items()
+        if path.startswith("base/") and "kustomization" not in path
+    ]
+    assert len(plain) == 8
+    assert all(document in base for document in plain)
+    assert {document["kind"] for document in plain} == {
+        "Deployment", "Service", "ServiceAccount", "ConfigMap", "HorizontalPodAutoscaler",
+        "PodDisruptionBudget", "NetworkPolicy", "Ingress",
+    }  # fmt: skip
+
+
+def test_a_model_volume_takes_the_place_of_the_images_own_model() -> None:
+    cluster = kubernetes.Cluster(minor=33, model_image="registry.example.com/other:2")
+    pod = documents(kubernetes.write(PLAN, cluster))["base/deployment.yaml"]["spec"]["template"]
+    (volume,) = pod["spec"]["volumes"]
+    assert volume["image"]["reference"] == "registry.example.com/other:2"
+    mounts = pod["spec"]["containers"][0]["volumeMounts"]
+    assert {mount["mountPath"]: mount["subPath"] for mount in mounts} == {
+        paths.BUNDLE: paths.BUNDLE.lstrip("/"),
+        str(Path(paths.JOB).parent): str(Path(paths.JOB).parent).lstrip("/"),
+    }
+    assert all(mount["readOnly"] for mount in mounts)
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        ("1.30", "has no image volumes, which came with 1.31"),
+        ("v1.31.4", "subPath"),
+        ("1.32", "subPath"),
+    ],
+)
+def test_an_option_that_the_cluster_lacks_is_refused(version: str, says: str) -> None:
+    minor = kubernetes.read_version(version)
+    assert kubernetes.Cluster(minor=minor).model_image is None
+    with pytest.raises(UserError, match=re.escape(says)) as caught:
+        kubernetes.Cluster(minor=minor, model_image="m:1")
+    assert caught.value.code == "kubernetes_version"
+    assert "1.33" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"minor": 22},
+        {"hostname": "Titanic.example.com"},
+        {"hostname": "a b"},
+        {"hostname": "a\nb"},
+        {"model_image": 'm:1", evil: "'},
+        {"model_image": "M:1"},
+    ],
+)
+def test_a_cluster_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(UserError):
+        kubernetes.Cluster(**wrong)  # type: ignore[arg-type] # wrong on purpose
+
+
+@pytest.mark.parametrize("text", ["", "1", "2.1", "1.x", "1.35 ", "1.35; rm", "latest", "1.1234"])
+def test_what_is_no_version_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="no version of Kubernetes"):
+        kubernetes.read_version(text)
+
+
+@pytest.mark.parametrize(("minor", "pause"), [(None, "exec"), (29, "exec"), (30, "sleep")])
+def test_the_pause_before_a_pod_stops_is_the_clusters_where_it_has_one(minor, pause) -> None:
+    files = documents(kubernetes.write(PLAN, kubernetes.Cluster(minor=minor)))
+    (container,) = files["base/deployment.yaml"]["spec"]["template"]["spec"]["containers"]
+    assert set(container["lifecycle"]["preStop"]) == {pause}
+
+
+def test_an_image_that_is_no_reference_is_refused() -> None:
+    wrong = Service(name="m", version="1", digest=SERVICE.digest, image='x"\ny', python="3.11")
+    with pytest.raises(UserError):
+        kubernetes.write(Plan(service=wrong))
 
 
 def test_a_ray_application_says_what_each_replica_takes() -> None:
