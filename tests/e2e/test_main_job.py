@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -84,6 +85,25 @@ def test_save_and_load_offline_in_an_empty_home(packed, tmp_path):
     verdict = samovar("verify", name, "--offline", "--json", SAMOVAR_HOME=empty).json
     assert verdict["verdict"] == "IDENTICAL"
     assert samovar("fsck", "--json", SAMOVAR_HOME=empty).json == {"ok": True, "problems": []}
+
+
+def test_what_list_shows_can_be_typed(packed):
+    _, home, document = packed
+    listed = samovar("list", SAMOVAR_HOME=home).out
+    assert document["digest"] in listed
+    short = document["digest"][:19]
+    found = samovar("inspect", short, "--json", SAMOVAR_HOME=home).json
+    assert found["digest"] == document["digest"]
+    samovar("inspect", "sha256:0000000", code=2, SAMOVAR_HOME=home)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals there")
+def test_a_narrow_terminal_breaks_nothing_that_is_copied(packed):
+    from terminal import on_terminal
+
+    project, home, document = packed
+    assert document["digest"][:19] in on_terminal("list", columns=40, SAMOVAR_HOME=home)
+    assert document["digest"] in on_terminal("pack", columns=40, cwd=project, SAMOVAR_HOME=home)
 
 
 def test_two_saves_are_the_same_bytes(packed, tmp_path):

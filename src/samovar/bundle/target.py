@@ -1,12 +1,13 @@
 """TARGET: what a command is asked to work on.
 
-Read in this order: a scheme (``http://``, ``image:``, ``ssh://``), a digest, an explicit path, a
-name that the store has, a path that exists, a registry reference.
+Read in this order: a scheme (``http://``, ``image:``, ``ssh://``), a digest or its beginning, an
+explicit path, a name that the store has, a path that exists, a registry reference.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -17,6 +18,7 @@ from samovar.errors import InvalidReference, NotFound
 if TYPE_CHECKING:
     from samovar.store.layout import Store
 
+_SHORT: Final = re.compile(r"sha256:[0-9a-f]{7,63}")
 _SCHEMES: Final = ("http://", "https://", "image:", "ssh://")
 
 
@@ -89,7 +91,8 @@ def read_target(text: str | None, store: Store) -> Target:
         if text.startswith(scheme):
             return Remote(scheme.rstrip("/").rstrip(":"), text)
     if text.startswith("sha256:"):
-        return Stored(Reference.parse(f"bundle@{text}"))
+        digest = store.complete(text) if _SHORT.fullmatch(text) else text
+        return Stored(Reference.parse(f"bundle@{digest}"))
     path = Path(text)
     if _is_explicit_path(text):
         return _of_path(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from samovar.cli.render import Screen
+
+_SHOWN: Final = len("sha256:") + 12
 
 
 @click.command()
@@ -36,9 +38,11 @@ def command(screen: Screen) -> int:
     def people(console: Console) -> None:
         from rich.table import Table
 
+        # A terminal of 80 columns would cut it short somewhere; this much of it is a TARGET too.
+        shown = str if console.soft_wrap else (lambda digest: digest[:_SHOWN])
         table = Table("Name", "Digest", "Size", box=None, pad_edge=False)
         for row in rows:
-            table.add_row(row["name"], row["digest"], human_size(row["size_bytes"]))
+            table.add_row(row["name"], shown(row["digest"]), human_size(row["size_bytes"]))
         console.print(table if rows else "The store has no bundles yet. 'samovar pack' makes one.")
 
     screen.result({"bundles": rows}, people)

@@ -90,6 +90,6 @@ class Screen:
 
 def console(stream: Any) -> Console:
     """Make a rich console that is plain where the stream is no terminal."""
-    from rich.console import Console
+    from samovar.cli.console import WordsConsole  # rich is slow to import
 
-    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty(), emoji=False)
+    return WordsConsole(stream)

@@ -44,6 +44,7 @@ _UNREACHABLE: Final = (
     "timed out",
 )  # fmt: skip
 _NOT_CACHED: Final = re.compile(r"\b([A-Za-z0-9][\w.-]*) was not found in the cache")
+_NOT_FOUND: Final = re.compile(r"\b([A-Za-z0-9][\w.-]*) was not found in the package\s+registry\b")
 _TAIL: Final = 3000
 _NOISE: Final = re.compile(r"^\s*(?:warning|Resolved|Prepared|Using|Creating|Activate)\b", re.I)
 
@@ -165,7 +166,7 @@ def uv_variables(environment: Mapping[str, str]) -> dict[str, str]:
 def _error(said: str, *, offline: bool) -> SamovarError:
     """Find out what kind of failure uv describes; its own words are kept as the reason."""
     words = "\n".join(line for line in said.splitlines() if line.strip() and not _NOISE.match(line))
-    why = _redact(words[-_TAIL:].strip())
+    why = _redact(words[-_TAIL:].strip()).removeprefix("error: ")
     low = words.lower()
     if "no space left" in low:
         return OutOfSpace("There is no space left for the packages.", why=why, hint="Free some.")
@@ -193,6 +194,15 @@ def _error(said: str, *, offline: bool) -> SamovarError:
             "UV_INDEX_NAME_USERNAME, UV_INDEX_NAME_PASSWORD), in ~/.netrc, or in a keyring "
             "(UV_KEYRING_PROVIDER=subprocess).",
             code="index_credentials",
+        )
+    unknown = sorted(set(_NOT_FOUND.findall(words)))
+    if unknown:
+        return InvalidRequirements(
+            f"The package index has no package {' and none called '.join(unknown)}.",
+            why=why,
+            hint="Correct the name; if it is on an index of your own, name that one in UV_INDEX; a "
+            "package of the project is named by its folder.",
+            code="unknown_package",
         )
     if "no solution found" in low or "unsatisfiable" in low or "because" in low:
         return InvalidRequirements(

@@ -71,7 +71,7 @@ def find_model(
                   for link in links]  # fmt: skip
         models = {path: one for path, one in looked_at.items() if one.predicts}
         if not models:
-            raise _none(folder, looked_at, links)
+            raise _none(folder, files, looked_at, links)
         path = _choose(list(models), sources, notes)
         found = models[path]
     notes.append(f"model: {path} ({found.describe()})")
@@ -167,7 +167,9 @@ def _is_mentioned(path: str, named: Iterable[str]) -> bool:
     return any(one == path or one.endswith(f"/{path}") or path.endswith(f"/{one}") for one in plain)
 
 
-def _none(folder: Path, looked_at: dict[str, FoundModel], links: list[str]) -> InvalidModel:
+def _none(
+    folder: Path, files: Iterable[str], looked_at: dict[str, FoundModel], links: list[str]
+) -> InvalidModel:
     for path, found in looked_at.items():
         if found.unread is not None and Path(path).suffix.lower() in _SURE_ENDINGS:
             return _unread(path, found.unread)
@@ -176,6 +178,15 @@ def _none(folder: Path, looked_at: dict[str, FoundModel], links: list[str]) -> I
         return InvalidModel(
             f"{linked[0]} is a link that leads out of the project.",
             hint=f"Copy the model into the project, or say so: --model {linked[0]}.",
+            code="no_model",
+        )
+    sure = (path for path in files if Path(path).suffix.lower() in _SURE_ENDINGS)
+    called = sorted(path for path in sure if path not in looked_at)
+    if called:
+        return InvalidModel(
+            f"{called[0]} is called a model, and is none.",
+            why=_LOOKED_FOR,
+            hint="Save the model again, or name another file by --model.",
             code="no_model",
         )
     return InvalidModel(

@@ -16,7 +16,7 @@ from samovar.core import media_types
 from samovar.core.descriptor import Descriptor
 from samovar.core.digest import Digest
 from samovar.core.manifest import MAX_MANIFEST_BYTES, Index, Manifest, describe
-from samovar.errors import Damaged, NotFound
+from samovar.errors import Damaged, NotFound, SamovarError
 from samovar.store import locks
 from samovar.store.atomic import sync_folder, unfinished_file, write_file
 from samovar.store.digests import digest_file
@@ -227,6 +227,32 @@ class Store:
         if _key(reference) not in names:
             raise _no_such_name(reference, names)
         return names[_key(reference)]
+
+    def complete(self, beginning: str) -> Digest:
+        """Find the one manifest or index whose digest begins so.
+
+        Parameters
+        ----------
+        beginning : str
+            ``sha256:`` and at least one hexadecimal digit.
+
+        Raises
+        ------
+        NotFound
+            Where the store has none, or several.
+        """
+        found = []
+        for path in sorted(self.blobs.glob(f"{beginning.removeprefix('sha256:')}*")):
+            with suppress(SamovarError):
+                found.append(self.describe_blob(Digest.parse(f"sha256:{path.name}")).digest)
+        if len(found) == 1:
+            return found[0]
+        raise NotFound(
+            f"The store has {'several digests that begin' if found else 'no digest that begins'} "
+            f"with {beginning}.",
+            why=", ".join(map(str, found)) or None,
+            hint="Give more of it." if found else "See 'samovar list' for what it has.",
+        )
 
     def describe_blob(self, digest: Digest) -> Descriptor:
         """Make the descriptor of a manifest or index that is known by its digest alone."""

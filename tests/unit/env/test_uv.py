@@ -43,6 +43,8 @@ def test_an_index_that_pip_knows_is_told_to_uv_unless_uv_has_its_own():
         ("error: 401 Unauthorized for https://u:secret@h/x", Unavailable, "index_credentials"),
         ("error: error sending request for url (https://u:secret@h/x)", Unavailable,
          "index_unreachable"),
+        ("  cause: Because no-such was not found in the package\n      registry and you require it",
+         InvalidRequirements, "unknown_package"),
         ("error: something new", Unavailable, "uv"),
         ("error: Couldn't parse requirement in `requirements.in`", InvalidRequirements,
          "malformed"),

@@ -112,7 +112,10 @@ def test_several_models_are_listed_unless_the_code_opens_one(folder):
 
 def test_no_model_is_said_and_nothing_is_written(folder):
     (folder / "models" / "model.pkl").write_bytes(b"text")
-    with pytest.raises(InvalidModel, match="no model"):
+    with pytest.raises(InvalidModel, match=r"^models/model\.pkl is called a model, and is none"):
+        run(folder)
+    (folder / "models" / "model.pkl").unlink()
+    with pytest.raises(InvalidModel, match=r"^There is no model in"):
         run(folder)
     assert not (folder / "samovar.toml").exists()
     assert not (folder / ".gitignore").exists()

@@ -192,3 +192,15 @@ def test_an_altered_referrer_is_told_though_it_was_known(store: Store) -> None:
     assert [problem.digest for problem in check(store)] == [str(evidence.digest)]
     store.blob_path(Digest.of(b"model")).unlink()
     assert len(check(store)) == 2
+
+
+def test_the_beginning_of_a_digest_finds_a_bundle_where_it_is_one(store):
+    first, second = put_bundle(store, b"one"), put_bundle(store, b"two")
+    assert store.complete(str(first.digest)[:19]) == first.digest
+    with pytest.raises(NotFound, match="several digests that begin") as caught:
+        store.complete("sha256:")
+    assert str(first.digest) in caught.value.why
+    assert str(second.digest) in caught.value.why
+    layer = store.read_document(first).layers[0]
+    with pytest.raises(NotFound, match="no digest that begins"):
+        store.complete(str(layer.digest)[:19])
