@@ -19,6 +19,7 @@ from samovar.errors import InvalidInput
 from samovar.runtime.arrow import stream as streams
 from samovar.runtime.arrow.reading import plain_values, read_parts
 from samovar.runtime.arrow.writing import write_stream
+from samovar.runtime.columns import ColumnReader
 from samovar.runtime.http_errors import status_of
 from samovar.runtime.outputs import Answer
 from samovar.runtime.protocols.arrow_rows import ArrowRows
@@ -46,6 +47,10 @@ MIXED = arrow.table(
 
 def signature(column: Column) -> Signature:
     return Signature(container="frame", inputs=(column,), outputs=())
+
+
+def rows_of(described: Signature) -> ArrowRows:
+    return ArrowRows(described, ColumnReader(described))
 
 
 @pytest.mark.parametrize("name", MIXED.column_names)
@@ -96,7 +101,7 @@ def test_dictionaries_may_grow_and_change() -> None:
 def test_a_column_becomes_its_dtype_exactly_or_not_at_all(
     values: Any, dtype: str, wanted: Any
 ) -> None:
-    rows = ArrowRows(signature(Column(name="c", dtype=dtype)))
+    rows = rows_of(signature(Column(name="c", dtype=dtype)))
     body = stream_of(arrow.table({"c": values}))
     if isinstance(wanted, str):
         with pytest.raises(InvalidInput) as caught:
@@ -119,13 +124,13 @@ def test_a_column_becomes_its_dtype_exactly_or_not_at_all(
 )
 def test_columns_are_the_signatures(table: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
-        ArrowRows(NUMBERS).read(stream_of(arrow.table(table)))
+        rows_of(NUMBERS).read(stream_of(arrow.table(table)))
 
 
 def test_a_column_twice_is_refused() -> None:
     table = numbers().append_column("x0", [[1.0, 2.0, 3.0]])
     with pytest.raises(InvalidInput, match="'x0' twice"):
-        ArrowRows(NUMBERS).read(stream_of(table))
+        rows_of(NUMBERS).read(stream_of(table))
 
 
 def test_dictionaries_do_not_unfold_without_bound() -> None:
@@ -141,7 +146,7 @@ def test_dictionaries_do_not_unfold_without_bound() -> None:
 @pytest.mark.parametrize("what", sorted(hostile()))
 def test_hostile_streams_are_refused(what: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        ArrowRows(NUMBERS).read(hostile()[what])
+        rows_of(NUMBERS).read(hostile()[what])
     assert 400 <= status_of(caught.value) < 500
 
 

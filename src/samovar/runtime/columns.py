@@ -85,6 +85,10 @@ class ColumnReader:
             ColumnRows(arrays, self._build) if self._container == "frame" else self._build(arrays)
         )
 
+    def rows_of_block(self, block: Any) -> Any:
+        """Give numbers of the signature's one dtype, an array of shape (n, k), as rows."""
+        return block if self._container == "array" else ColumnRows(list(block.T), self._build)
+
     def _arrays(self, parts: Sequence[Part], first: int, surplus: int) -> list[Any]:
         return [self._array(place, part, first, surplus) for place, part in enumerate(parts)]
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from samovar.errors import InvalidInput
 from samovar.runtime.arrow.reading import read_parts
 from samovar.runtime.arrow.writing import MEDIA_TYPE, write_stream
-from samovar.runtime.columns import ColumnReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from samovar.core.signature import Signature
+    from samovar.runtime.columns import ColumnReader
     from samovar.runtime.http.exchange import Exchange
     from samovar.runtime.http.head import Head
     from samovar.runtime.outputs import Answer
@@ -32,11 +32,13 @@ class ArrowRows:
     ----------
     signature : Signature
         Of the model.
+    reader : ColumnReader
+        Of the same signature.
     """
 
-    def __init__(self, signature: Signature) -> None:
+    def __init__(self, signature: Signature, reader: ColumnReader) -> None:
         self._signature = signature
-        self._reader = ColumnReader(signature)
+        self._reader = reader
 
     def read(self, body: bytes) -> Any:
         """Read the rows of a stream.
