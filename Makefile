@@ -7,7 +7,7 @@ READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint coverage bench requirements clean
+.PHONY: help setup demo test test-fast fuzz lint coverage bench requirements clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -40,6 +40,9 @@ test: setup  ## every test; those whose engine is missing say how to get it (in 
 
 test-fast: setup  ## unit and property tests only
 	@$(PYTEST) -q $(wildcard tests/unit tests/property) $(ARGS)
+
+fuzz: setup  ## look for bytes that break a reader, SECONDS=60 for each
+	@SAMOVAR_FUZZ_SECONDS=$(or $(SECONDS),60) $(PYTEST) -q tests/integration/test_fuzz.py $(ARGS)
 
 coverage: setup  ## what the last `make test` covered, file by file
 	@$(BIN)/coverage report

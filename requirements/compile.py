@@ -13,6 +13,8 @@ PROJECT = "pyproject.toml"
 TABLES = {
     "requirements/bootstrap.txt": ("uv",),
     "requirements/dev.txt": (PROJECT, "--group", "dev"),
+    # What atheris instruments and reads with: samovar and what its readers need.
+    "requirements/fuzz.txt": (PROJECT, "--group", "fuzz"),
     # Environments of their own, which tests/engines/tools.py makes.
     "requirements/mlflow.txt": ("mlflow",),
     "requirements/deploy.txt": ("ansible-core", "kubernetes-validate"),

@@ -28,12 +28,11 @@ _CALL = re.compile(r"(?:(\d+) +)?(\w+)\(")
 
 @dataclass(frozen=True)
 class Command:
-    """A command, where it runs, the home that it starts from, and whether its threads write too."""
+    """A command, where it runs, and the home that it starts from."""
 
     words: tuple[str, ...]
     home: Path
     folder: Path
-    threads: bool = False
 
     def copy_home(self, into: Path) -> Path:
         """Give a home of its own, with the same store and the same environments."""
@@ -58,7 +57,10 @@ class Command:
         )
 
     def points(self, scratch: Path) -> list[tuple[str, int]]:
-        """Give every call that changes something, and which of its kind in one thread it is."""
+        """Give every call that changes something, and which of its kind in one thread it is.
+
+        Threads and children are followed: uv, Git and the model's environment write too.
+        """
         log = scratch / "calls"
         home = self.copy_home(scratch / "whole")
         ended = self.run(home, *self._strace(log, f"trace={','.join(CHANGING)}"))
@@ -73,7 +75,13 @@ class Command:
         return [(call, n) for call in sorted(most) for n in range(1, most[call] + 1)]
 
     def kill_at(self, home: Path, call: str, number: int, scratch: Path) -> bool:
-        """Run it and kill it where it makes a call, at its entry; False where it does not."""
+        """Run it, and kill whichever of its processes makes a call, at the call's entry.
+
+        Returns
+        -------
+        bool
+            Whether any was killed.
+        """
         log = scratch / "killed"
         inject = f"inject={call}:signal=SIGKILL:when={number}"
         ended = self.run(home, *self._strace(log, f"trace={call}", inject))
@@ -83,7 +91,7 @@ class Command:
     def _strace(self, log: Path, *expressions: str) -> list[str]:
         strace = need("strace", "apt install strace")
         options = [word for expression in expressions for word in ("-e", expression)]
-        return [strace, *(["-f"] if self.threads else []), "-q", "-o", str(log), *options]
+        return [strace, "-f", "-q", "-o", str(log), *options]
 
 
 def spread(points: list[tuple[str, int]], count: int) -> list[tuple[str, int]]:

@@ -67,6 +67,24 @@ def dtype(code: str) -> bytes:
     return call("numpy.dtype", text(code), FALSE, TRUE)
 
 
+def settled(
+    code: str,
+    *,
+    parts: tuple[bytes, ...] = (NONE, NONE, NONE),
+    size: int = -1,
+    alignment: int = -1,
+    flags: int = 0,
+) -> bytes:
+    """Push a data type with its state; parts are an array as item, names, and fields."""
+    rest = map(number, (size, alignment, flags))
+    return dtype(code) + pack(number(3), text("|"), *parts, *rest) + BUILD
+
+
+def array(data_type: bytes, content: bytes, length: int = 1) -> bytes:
+    """Push an array of one dimension."""
+    return ARRAY + pack(number(1), pack(number(length)), data_type, FALSE, raw(content)) + BUILD
+
+
 ESTIMATOR = "sklearn.linear_model._base.LinearRegression"
 ARRAY = call(
     "numpy._core.multiarray._reconstruct", name("numpy.ndarray"), pack(number(0)), raw(b"b")

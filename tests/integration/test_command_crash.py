@@ -53,10 +53,7 @@ def commands(tmp_path_factory, registry: Registry) -> dict[str, Command]:
         "load": ("load", str(base / "second.tar")),
         "pull": ("pull", remote),
     }
-    found = {
-        name: Command(words=word, home=home, folder=project, threads=name == "pull")
-        for name, word in words.items()
-    }
+    found = {name: Command(words=word, home=home, folder=project) for name, word in words.items()}
     return {**found, "gc": Command(words=("gc",), home=other, folder=project)}
 
 

@@ -9,9 +9,12 @@ wrong, or None. The audit applies it to symbolic values, the loader to real ones
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from samovar.core.allowlist import NEW, REFERENCE
+from samovar.core.data_types import DataType, is_code, of_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from samovar.core.allowlist import Global, Policy
 
     Rule = Callable[["tuple[Any, ...]", "View", Policy], "str | None"]
-    StateRule = Callable[[Any, "View", Policy], "str | None"]
+    StateRule = Callable[[Any, "Made", "View", Policy], "str | None"]
 
 
 class View(Protocol):
@@ -33,6 +36,34 @@ class View(Protocol):
 
     def holds_nested(self, value: Any) -> bool:
         """Say whether a list holds tuples that hold tuples."""
+
+    def data_type(self, value: Any) -> DataType | None:
+        """Give what a data type is whose state was judged, and None for all else."""
+
+    def settle(self, value: Any, data_type: DataType) -> None:
+        """Remember what a data type is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A value that a stream has made and may give a state.
+
+    Parameters
+    ----------
+    value : object
+        As the reader holds it.
+    cls : Global or None
+        Its class, where that is known.
+    args : tuple
+        What it was made with.
+    at : int
+        How many acts on anything but data types came before.
+    """
+
+    value: Any
+    cls: Global | None
+    args: tuple[Any, ...]
+    at: int
 
 
 _BASES: Final = frozenset(
@@ -56,12 +87,9 @@ _SUBTYPES: Final = frozenset(
 _LATIN_1: Final = frozenset({"latin1", "latin-1"})
 _BIT_GENERATORS: Final = frozenset({"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"})
 _BIT_GENERATOR_MAKER: Final = "numpy.random._pickle.__bit_generator_ctor"
-_DTYPE: Final = re.compile(r"[<>=|]?[?bBhHiIlLqQfdgFDGeSUVOMmcpPu]\d{0,9}(\[\w+\])?")
-_DTYPE_NAME: Final = re.compile(
-    r"(bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)|object)_?"
-)
 _PARTIAL: Final = frozenset({"sklearn.utils.validation.check_array"})
 _COUNT: Final = 1 << 28
+_ITEMS: Final = 1 << 48
 # What scipy.stats makes of a distribution's shapes, and executes when its state is set
 # (scipy/stats/_distn_infrastructure.py, parse_arg_template).
 _PARSER: Final = """
@@ -135,7 +163,7 @@ def _dtype(args: tuple[Any, ...], view: View, policy: Policy) -> str | None:
         return None if why is None else f"is given {named}, which {why}"
     if view.kind_of(args[0]) != "text" or not isinstance(args[0], str):
         return "takes the text of a data type"
-    if not (_DTYPE.fullmatch(args[0]) or _DTYPE_NAME.fullmatch(args[0])):
+    if not is_code(args[0]):
         return f"is given {args[0][:40]!r}, which is no simple data type"
     return None
 
@@ -210,13 +238,13 @@ def _hashed_list(args: tuple[Any, ...], view: View, _policy: Policy) -> str | No
     return None
 
 
-def _partial_state(state: Any, view: View, policy: Policy) -> str | None:
+def _partial_state(state: Any, _made: Made, view: View, policy: Policy) -> str | None:
     if view.kind_of(state) != "tuple" or len(state) != 4:
         return "takes the state of a partial function"
     return _partial(state[:1], view, policy)
 
 
-def _distribution_state(state: Any, view: View, _policy: Policy) -> str | None:
+def _distribution_state(state: Any, _made: Made, view: View, _policy: Policy) -> str | None:
     if view.kind_of(state) != "dict":
         return "takes a dictionary"
     template = state.get("_parse_arg_template")
@@ -233,7 +261,7 @@ def _is_parser(template: Any) -> bool:
     )
 
 
-def _dtype_state(state: Any, view: View, _policy: Policy) -> str | None:
+def _dtype_state(state: Any, made: Made, view: View, _policy: Policy) -> str | None:
     """Check ``(version, order, subarray, names, fields, size, alignment, flags[, metadata])``."""
     if view.kind_of(state) != "tuple" or not 8 <= len(state) <= 9:
         return "takes the state of a data type"
@@ -245,8 +273,24 @@ def _dtype_state(state: Any, view: View, _policy: Policy) -> str | None:
         return "takes the state of a data type"
     if view.kind_of(fields) not in {"none", "dict"} or view.kind_of(names) not in {"none", "tuple"}:
         return "takes the fields of a structured data type as a dictionary"
-    if any(view.kind_of(value) != "int" for value in state[5:8]):
+    if any(type(value) is not int for value in state[5:8]):
         return "takes size, alignment and flags as numbers"
+    found = of_state(made.args, state, view)
+    if isinstance(found, str):
+        return found
+    view.settle(made.value, found)
+    return None
+
+
+def _array_state(state: Any, _made: Made, view: View, _policy: Policy) -> str | None:
+    """Check ``(version, shape, data type, order, data)``; masked arrays have two values more."""
+    if view.kind_of(state) != "tuple" or len(state) not in {5, 7}:
+        return "takes the state of an array"
+    shape = state[1]
+    if view.kind_of(shape) != "tuple" or any(type(n) is not int or n < 0 for n in shape):
+        return "takes a shape"
+    if prod(max(length, 1) for length in shape) > _ITEMS:
+        return "is given a shape that is larger than any machine's memory"
     return None
 
 
@@ -272,6 +316,7 @@ CALLS: Final[dict[str, tuple[Rule, frozenset[int]]]] = {
 
 STATES: Final[dict[str, StateRule]] = {
     "distribution": _distribution_state,
+    "array": _array_state,
     "dtype": _dtype_state,
     "partial": _partial_state,
 }

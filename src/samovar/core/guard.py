@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.core.allowlist import BUILD, CALL, ITEMS, NEW, REFERENCE, Entry, Global, Policy
-from samovar.core.arguments import CALLS, STATES
+from samovar.core.arguments import CALLS, STATES, Made
 
 if TYPE_CHECKING:
     from samovar.core.arguments import View
 
+DATA_TYPE: Final = Global("numpy", "dtype")
+# What honest streams call for the state of a data type: parts of its fields, bytes in its metadata.
+_IN_ITS_STATE: Final = frozenset(
+    {DATA_TYPE, Global("_codecs", "encode"), Global("builtins", "bytes")}
+)
 _HARMLESS_SPECIAL: Final = frozenset({"__doc__", "__name__"})
 _HASHED_DEPTH: Final = 100
 _HASHED_WEIGHT: Final = 100_000
@@ -39,17 +44,18 @@ class Guard:
 
     def __init__(self, policy: Policy, view: View) -> None:
         self.policy = policy
-        self._view = view
+        self.view = view
         # Few tuples hold globals; which ones is found when they are made, so that no act looks
         # into a tuple again (shared ones would cost exponential time).
         self._holding: dict[int, tuple[Any, frozenset[Global]]] = {}
         self._weighed = 0
+        self._acts = 0
 
     def tuple_made(self, value: tuple[Any, ...]) -> Objection | None:
         """Remember which globals a new tuple holds; every tuple must be shown once."""
         holds: frozenset[Global] = frozenset()
         for item in value:
-            named = self._view.global_of(item)
+            named = self.view.global_of(item)
             if named is not None:
                 holds |= {named}
             elif isinstance(item, tuple) and id(item) in self._holding:
@@ -62,6 +68,7 @@ class Guard:
 
     def call(self, callee: Global, args: tuple[Any, ...]) -> Objection | None:
         """Judge a call."""
+        self._count(callee)
         why = self.policy.why_not(callee, CALL)
         if why is not None:
             return Objection(callee, why)
@@ -69,30 +76,39 @@ class Guard:
         checked: frozenset[int] = frozenset()
         if entry.rule is not None:
             rule, checked = CALLS[entry.rule]
-            why = rule(args, self._view, self.policy)
+            why = rule(args, self.view, self.policy)
             if why is not None:
                 return Objection(callee, why)
         return self._stored_all(value for at, value in enumerate(args) if at not in checked)
 
     def new(self, cls: Global, args: tuple[Any, ...], *, named: bool = False) -> Objection | None:
         """Judge making an instance without its constructor; ``named`` says with keywords too."""
+        self._count(cls)
         why = self.policy.why_not(cls, NEW)
         if why is None and (args or named) and not self.policy.trusts(cls):
             entry = self._entry(cls)
             if entry.rule is None or named:
                 why = "is made with arguments, which honest streams do not do"
             else:
-                why = CALLS[entry.rule][0](args, self._view, self.policy)
+                why = CALLS[entry.rule][0](args, self.view, self.policy)
         if why is not None:
             return Objection(cls, why)
         return self._stored_all(args)
 
-    def state(self, cls: Global, state: Any) -> Objection | None:
-        """Judge setting a state on an instance."""
+    def made(self, value: Any, cls: Global | None, args: tuple[Any, ...]) -> Made:
+        """Describe what a call or NEWOBJ has just made, for `state`."""
+        return Made(value, cls, args, self._acts)
+
+    def state(self, made: Made, cls: Global, state: Any) -> Objection | None:
+        """Judge setting a state on an instance of a class."""
         why = self.policy.why_not(cls, BUILD)
         rule = None if why is not None else self._entry(cls).state
         if rule is not None:
-            why = STATES[rule](state, self._view, self.policy)
+            why = STATES[rule](state, made, self.view, self.policy)
+        if why is None and cls == DATA_TYPE and made.at != self._acts:
+            # An array that has it already would be read as something else from then on.
+            why = "is given a state after something else was made"
+        self._count(cls)
         if why is None:
             parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
             why = next((w for part in parts if (w := _attributes(part)) is not None), None)
@@ -107,12 +123,13 @@ class Guard:
 
     def items(self, cls: Global) -> Objection | None:
         """Judge putting items into an instance."""
+        self._count(cls)
         why = self.policy.why_not(cls, ITEMS)
         return None if why is None else Objection(cls, why)
 
     def stored(self, value: Any) -> Objection | None:
         """Judge keeping a value where the model can reach it."""
-        named = self._view.global_of(value)
+        named = self.view.global_of(value)
         if named is not None:
             why = self.policy.why_not(named, REFERENCE)
             return None if why is None else Objection(named, why)
@@ -141,6 +158,9 @@ class Guard:
                     known[id(item)] = self._weight(item, depth + 1, known)
                 weight = min(weight + known[id(item)], _HASHED_WEIGHT + 1)
         return weight
+
+    def _count(self, cls: Global) -> None:
+        self._acts += cls not in _IN_ITS_STATE
 
     def _stored_all(self, values: Any) -> Objection | None:
         for value in values:

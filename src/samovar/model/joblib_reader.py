@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from samovar.core.allowlist import Global
-from samovar.model.dtypes import data_type_of
+from samovar.core.data_types import DataType, of_text
+from samovar.core.guard import DATA_TYPE
 from samovar.model.pickle_reader import PickleReader
 from samovar.model.source import broken
 from samovar.model.values import Instance, Mapping, Name
@@ -32,7 +33,7 @@ class JoblibReader(PickleReader):
         if not isinstance(state, Mapping) or state.has_odd_keys:
             raise broken("An array's description is no dictionary.")
         count = _count(state.get("shape"))
-        item = data_type_of(state.get("dtype"))
+        item = self._item(state.get("dtype"))
         subtype = state.get("subclass")
         if not self.log.has_joblib_arrays:
             self.log.has_joblib_arrays = True
@@ -40,8 +41,17 @@ class JoblibReader(PickleReader):
         if item.has_objects:
             self._nested()
         else:
-            self._skip_array(state, count * item.size)
+            self._skip_array(state, count * (item.size or 0))
         self.stack[-1] = Instance(subtype if isinstance(subtype, Name) else None, (), known=False)
+
+    def _item(self, value: Any) -> DataType:
+        if not isinstance(value, Instance) or value.cls is None or value.cls.what != DATA_TYPE:
+            raise broken("An array's data type is not numpy.dtype.")
+        settled = self.guard.view.data_type(value)
+        item = settled or (of_text(value.args[0]) if _is_text(value.args) else None)
+        if item is None or item.size is None or (value.built and settled is None):
+            raise broken("An array's data type cannot be worked out.")
+        return item
 
     def _nested(self) -> None:
         # joblib reads these with the standard reader, for which a wrapper is an object like others.
@@ -58,6 +68,10 @@ class JoblibReader(PickleReader):
                 raise broken("An array's alignment is no number.")
             self.source.skip(self.source.read(1)[0])
         self.source.skip(size)
+
+
+def _is_text(args: tuple[Any, ...]) -> bool:
+    return bool(args) and type(args[0]) is str
 
 
 def _count(shape: Any) -> int:

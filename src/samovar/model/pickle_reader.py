@@ -201,7 +201,7 @@ class PickleReader(JudgingMachine):
             self.object_to(self.guard.call(callee.what, args), callee)
             made = self._result(callee, args)
             if isinstance(made, Instance):
-                made.weight = self.weight(args)
+                self._note(made).weight = self.weight(args)
             self.stack.append(made)
             return
         name = callee if isinstance(callee, Name) else name_behind(callee)
@@ -229,7 +229,12 @@ class PickleReader(JudgingMachine):
             self.refuse(cls, f"an instance of {cls.what} is made with {describe(args)}")
         else:
             self.object_to(self.guard.new(cls.what, args, named=named), cls)
-        self.stack.append(Instance(cls, args, known=True))
+        self.stack.append(self._note(Instance(cls, args, known=True)))
+
+    def _note(self, made: Instance) -> Instance:
+        cls = made.cls.what if made.cls is not None and made.known else None
+        made.made = self.guard.made(made, cls, made.args)
+        return made
 
     def _result(self, callee: Name, args: tuple[Any, ...]) -> Instance | Blob:
         entry = self.policy.entry(callee.what)
@@ -257,8 +262,8 @@ class PickleReader(JudgingMachine):
             self.refuse(target.cls, f"the state of {describe(target)} is set twice")
         elif self.policy.entry(target.cls.what) is None:
             self.refuse(target.cls, f"an instance of {target.cls.what} is made and given a state")
-        else:
-            self.object_to(self.guard.state(target.cls.what, state), target.cls)
+        elif target.made is not None:
+            self.object_to(self.guard.state(target.made, target.cls.what, state), target.cls)
         target.built, target.state = True, state
         target.weight = bearable(target.weight + self.weight(state))
         self._note_version(state)

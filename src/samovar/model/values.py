@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from samovar.core.data_types import Settled
+
 if TYPE_CHECKING:
     from samovar.core.allowlist import Global
+    from samovar.core.arguments import Made
 
 KEPT_KEYS: Final = 4096
 
@@ -45,6 +48,8 @@ class Instance:
         Whether ``cls`` is the class.
     args : tuple
         What it was made with.
+    made : Made or None
+        What the guard noted when it was made.
     state : object
         What BUILD set, or None.
     built : bool
@@ -53,12 +58,13 @@ class Instance:
         How many values it would be if shared ones were written out each time.
     """
 
-    __slots__ = ("args", "built", "cls", "known", "state", "weight")
+    __slots__ = ("args", "built", "cls", "known", "made", "state", "weight")
 
     def __init__(self, cls: Name | None, args: tuple[Any, ...], *, known: bool) -> None:
         self.cls = cls
         self.known = known
         self.args = args
+        self.made: Made | None = None
         self.state: Any = None
         self.built = False
         self.weight = 1
@@ -117,7 +123,7 @@ _KINDS: Final = {
 }
 
 
-class SymbolicView:
+class SymbolicView(Settled):
     """Show symbolic values to the rules of core/arguments.py."""
 
     def global_of(self, value: Any) -> Global | None:

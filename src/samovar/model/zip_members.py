@@ -14,7 +14,8 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
-from typing import TYPE_CHECKING, Any, Final
+import zlib
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from samovar.model.source import broken
 
@@ -31,6 +32,8 @@ _ENDING_BYTES: Final = 22
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _MEMBERS: Final = 100_000
 _RATIO: Final = 1100
+_BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error, ValueError)
+"""What the standard library raises on a zip that is none, or that is cut off or altered."""
 
 
 class Archive:
@@ -54,7 +57,7 @@ class Archive:
             self._zip = zipfile.ZipFile(self._file)
             self.members = self._zip.infolist()
             _check(self._zip, self._file)
-        except (zipfile.BadZipFile, RuntimeError, struct.error, ValueError) as error:
+        except _BROKEN as error:
             self._file.close()
             raise broken(f"The zip cannot be read: {error}.") from error
         except BaseException:
@@ -75,8 +78,33 @@ class Archive:
 
     def open(self, member: zipfile.ZipInfo) -> io.BufferedReader:
         """Open a member; its checksum is checked at its end."""
-        # ZipExtFile has all of RawIOBase that a BufferedReader calls.
-        return io.BufferedReader(self._zip.open(member), 1 << 16)  # type: ignore[arg-type] # see above
+        try:
+            return io.BufferedReader(_Content(self._zip.open(member)), 1 << 16)
+        except _BROKEN as error:
+            raise broken(f"The zip cannot be read: {error}.") from error
+
+
+class _Content(io.RawIOBase):
+    """A member's content, whose damage is an error like that of any other file."""
+
+    def __init__(self, content: IO[bytes]) -> None:
+        super().__init__()
+        self._content = content
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._content.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        try:
+            data = self._content.read(len(view))
+        except _BROKEN as error:
+            raise broken(f"A member of the zip is damaged: {error}.") from error
+        view[: len(data)] = data
+        return len(data)
 
 
 def _check(archive: zipfile.ZipFile, file: io.BufferedReader) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from samovar.core.data_types import Settled
+
 if TYPE_CHECKING:
     from samovar.core.allowlist import Global
 
@@ -23,10 +25,11 @@ _KINDS: Final = {
 }
 
 
-class LoadedView:
+class LoadedView(Settled):
     """Show real values to the rules of core/arguments.py."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._names: dict[int, tuple[Any, Global]] = {}
 
     def name(self, value: Any, name: Global) -> None:

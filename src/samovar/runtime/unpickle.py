@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from samovar.core.allowlist import GETATTR, Entry, Global
-from samovar.core.guard import Guard, Objection
+from samovar.core.guard import DATA_TYPE, Guard, Objection
 from samovar.errors import EnvironmentMismatch, Refused
 from samovar.runtime.joblib_arrays import WRAPPER, ArrayInStream
 from samovar.runtime.loaded_view import LoadedView
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from samovar.core.allowlist import Policy
+    from samovar.core.arguments import Made
     from samovar.runtime.bounded import BoundedFile
 
 # CPython's unpickler in Python: the one in C does what the stream says before anybody is asked.
@@ -55,9 +56,9 @@ class AllowedUnpickler(_Base):  # type: ignore[misc] # its type is private
         self._view = LoadedView()
         self._guard = Guard(policy, self._view)
         self._with_arrays = with_arrays
-        # What was made and not yet given a state, with its class where that is known. The values
-        # are kept, so that no other can get the same id.
-        self._made: dict[int, tuple[Any, Global | None]] = {}
+        # What was made and not yet given a state; the values are kept, so that no other can get
+        # the same id.
+        self._made: dict[int, Made] = {}
 
     # Names
 
@@ -93,13 +94,13 @@ class AllowedUnpickler(_Base):  # type: ignore[misc] # its type is private
             return self._method(callee, args)
         _check(self._guard.call(callee, args))
         value = function(*args)
-        self._made[id(value)] = (value, self._gives(callee, args))
+        self._made[id(value)] = self._guard.made(value, self._gives(callee, args), args)
         return value
 
     def _method(self, callee: Global, args: tuple[Any, ...]) -> Any:
         owner = None
         if len(args) == 2:
-            owner = self._view.global_of(args[0]) or self._made.get(id(args[0]), (None, None))[1]
+            owner = self._view.global_of(args[0]) or self._class_of(args[0])
         method = self._guard.method(owner, args[1]) if owner is not None else None
         if method is None:
             raise _refused(Objection(callee, "is not on the allowlist"))
@@ -142,17 +143,24 @@ class AllowedUnpickler(_Base):  # type: ignore[misc] # its type is private
             raise _refused(Objection(name, "an instance of something that has no name is made"))
         _check(self._guard.new(name, args, named=bool(keywords)))
         value = cls.__new__(cls, *args, **keywords)
-        self._made[id(value)] = (value, name)
+        self._made[id(value)] = self._guard.made(value, name, args)
         return value
+
+    def _class_of(self, value: Any) -> Global | None:
+        made = self._made.get(id(value))
+        return None if made is None else made.cls
 
     def load_build(self) -> None:
         """Judge and carry out BUILD, and take joblib's array off the file where one follows."""
         state, target = self.stack[-1], self.stack[-2]
-        _, cls = self._made.pop(id(target), (None, None))
-        if cls is None:
+        made = self._made.pop(id(target), None)
+        if made is None or made.cls is None:
             name = self._view.global_of(target)
             raise _refused(Objection(name, "the state of something is set that may not have one"))
-        _check(self._guard.state(cls, state))
+        _check(self._guard.state(made, made.cls, state))
+        if made.cls == DATA_TYPE and state[4] is not None:
+            # NumPy keeps the dictionary, and the stream may fill it later.
+            self.stack[-1] = (*state[:4], dict(state[4]), *state[5:])
         super().load_build()
         if type(target) is ArrayInStream:
             self.stack[-1] = self._array(target)
@@ -169,7 +177,7 @@ class AllowedUnpickler(_Base):  # type: ignore[misc] # its type is private
 
     def _fill(self, target: Any, values: Iterable[Any], kind: type) -> None:
         if type(target) is not kind:
-            made = self._made.get(id(target), (None, None))[1]
+            made = self._class_of(target)
             if made is None:
                 raise _refused(
                     Objection(self._view.global_of(target), "its methods would take items")

@@ -69,14 +69,15 @@ def _extract(
     taken = Taken()
     for member in members:
         name = member.filename
-        parts = check_portable(name.rstrip("/") if member.is_dir() else name, limits)
+        parts = check_portable(name.removesuffix("/"), limits)
         mode = member.external_attr >> 16
         if stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
             raise refused(name, "is a link, a device or a pipe")
         if member.flag_bits & _ENCRYPTED or member.compress_type not in _METHODS:
             raise refused(name, "is encrypted, or compressed by a rare method")
-        taken.add(parts, is_folder=member.is_dir())
-        if member.is_dir():
+        is_folder = name.endswith("/")
+        taken.add(parts, is_folder=is_folder)
+        if is_folder:
             folder.make_folder(parts)
             continue
         content = _content(archive, member)

@@ -22,6 +22,7 @@ from streams import (
     EMPTY_SET,
     EMPTY_TUPLE,
     ESTIMATOR,
+    FALSE,
     MARK,
     MEMOIZE,
     NEW,
@@ -31,6 +32,7 @@ from streams import (
     TRUE,
     TUPLE1,
     TUPLE2,
+    array,
     call,
     dtype,
     made,
@@ -38,6 +40,7 @@ from streams import (
     number,
     pack,
     raw,
+    settled,
     stream,
     table,
     text,
@@ -93,6 +96,37 @@ ALLOWED = {
     "a list and a dictionary of protocol 0": MARK + text("a") + MARK + number(1) + b"l" + b"d",
 }  # fmt: skip
 
+OBJECTS = settled("O8", flags=63)
+PAIR = (NONE, pack(text("a"), text("b")))
+ALLOWED |= {
+    "a data type of objects": OBJECTS,
+    "a structured data type": settled(
+        "V16",
+        size=16,
+        alignment=1,
+        flags=27,
+        parts=(
+            *PAIR,
+            table(text("a"), pack(settled("f8"), number(0)), text("b"), pack(OBJECTS, number(8))),
+        ),
+    ),
+    "a structured data type with a title": settled(
+        "V8",
+        size=8,
+        alignment=8,
+        flags=0x90,
+        parts=(NONE, pack(text("a")), table(text("a"), pack(settled("f8"), number(0), text("t")))),
+    ),
+    "a data type of arrays": settled(
+        "V12", size=12, alignment=4, parts=(pack(settled("i4"), pack(number(3))), NONE, NONE)
+    ),
+    "a data type of arrays of objects": settled(
+        "V16", size=16, alignment=8, flags=63, parts=(pack(OBJECTS, number(2)), NONE, NONE)
+    ),
+    "a named data type with its state": settled("float64"),
+    "an array with its state": array(settled("f8"), bytes(8)),
+}
+
 ALLOWED["a named tuple with its arguments"] = (
     name("sklearn.impute._iterative._ImputerTriplet") + pack(number(1), NONE, NONE) + NEW
 )
@@ -128,6 +162,89 @@ REFUSED = {
     ),
     "a data type's odd size": (
         dtype("f8") + pack(*DTYPE_STATE[:5], NONE, *DTYPE_STATE[6:]) + BUILD, "as numbers",
+    ),
+    "a data type that all share": (
+        call("numpy.dtype", text("f8")) + pack(*DTYPE_STATE) + BUILD, "all arrays share",
+    ),
+    "a data type of a class with a state": (
+        call("numpy.dtype", name("numpy.float64"), FALSE, TRUE) + pack(*DTYPE_STATE) + BUILD,
+        "all arrays share",
+    ),
+    "objects that say they are none": (settled("O8"), "hide"),
+    "objects in a field that say they are none": (
+        settled(
+            "V8", size=8, alignment=1,
+            parts=(NONE, pack(text("a")), table(text("a"), pack(OBJECTS, number(0)))),
+        ),
+        "hide",
+    ),
+    "objects in an array that say they are none": (
+        settled("V8", size=8, alignment=8, parts=(pack(OBJECTS, number(1)), NONE, NONE)), "hide",
+    ),
+    "numbers that say they are objects": (settled("f8", flags=63), "make up"),
+    "a size of its own": (settled("V8", size=4000, alignment=1), "size"),
+    "a size of numbers": (settled("f8", size=16), "size"),
+    "an alignment of nothing": (settled("V8", size=8, alignment=0), "alignment"),
+    "a field outside": (
+        settled(
+            "V8", size=8, alignment=1,
+            parts=(NONE, pack(text("a")), table(text("a"), pack(settled("f8"), number(1)))),
+        ),
+        "outside its item",
+    ),
+    "a field whose type may still change": (
+        settled(
+            "V8", size=8, alignment=1,
+            parts=(NONE, pack(text("a")), table(text("a"), pack(dtype("f8"), number(0)))),
+        ),
+        "not known",
+    ),
+    "a field that is none": (
+        settled("V8", size=8, alignment=1, parts=(NONE, pack(text("a")), table(text("a"), NONE))),
+        "a field that is none",
+    ),
+    "a name without a field": (
+        settled(
+            "V8", size=8, alignment=1,
+            parts=(*PAIR, table(text("a"), pack(settled("f8"), number(0)))),
+        ),
+        "none of its fields",
+    ),
+    "a field without a name": (
+        settled(
+            "V8", size=8, alignment=1,
+            parts=(NONE, pack(), table(number(1), pack(settled("f8"), number(0)))),
+        ),
+        "a table has",
+    ),
+    "fields and an array": (
+        settled("V8", size=8, alignment=1, parts=(pack(settled("f8"), pack()), PAIR[1], EMPTY_DICT)),
+        "cannot have",
+    ),
+    "an array larger than its item": (
+        settled("V8", size=8, alignment=1, parts=(pack(settled("f8"), number(2)), NONE, NONE)),
+        "larger or smaller",
+    ),
+    "an array of lengths that are none": (
+        settled("V8", size=8, alignment=1, parts=(pack(settled("f8"), number(-1)), NONE, NONE)),
+        "not known",
+    ),
+    "an array that is none": (
+        settled("V8", size=8, alignment=1, parts=(pack(settled("f8")), NONE, NONE)), "none",
+    ),
+    "a data type that changes under its array": (
+        dtype("V8") + MEMOIZE + array(b"h\x00", bytes(8)) + TUPLE2 + b"h\x00"
+        + pack(number(3), text("|"), NONE, NONE, NONE, number(8), number(1), number(0)) + BUILD,
+        "after something else",
+    ),
+    "an array's odd state": (ARRAY + EMPTY_DICT + BUILD, "state of an array"),
+    "an array's odd shape": (
+        ARRAY + pack(number(1), number(1), dtype("f8"), TRUE, raw(b"")) + BUILD, "takes a shape",
+    ),
+    "an array's endless shape": (
+        ARRAY + pack(number(1), pack(number(1 << 32), number(1 << 32)), dtype("f8"), TRUE, raw(b""))
+        + BUILD,
+        "larger than any",
     ),
     "a buffer of no bytes": (
         call("numpy._core.numeric._frombuffer", text("a"), NONE, NONE, NONE), "takes bytes",
@@ -285,6 +402,17 @@ def test_other_arguments_are_refused_by_audit_and_loader(case: str, tmp_path: Pa
     assert any(why in finding.why for finding in report.findings), report.findings
     with pytest.raises((SamovarError, UnpicklingError, TypeError)):
         load_stream(path)
+
+
+def test_fields_that_are_added_later_do_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "model.pkl"
+    fields = table(text("a"), pack(settled("f8"), number(0))) + MEMOIZE
+    late = b"h\x00" + text("a") + pack(OBJECTS, number(0)) + SETITEM
+    made_first = settled("V8", size=8, alignment=1, flags=16, parts=(NONE, pack(text("a")), fields))
+    path.write_bytes(stream(pack(made_first, late)))
+    assert audit_file(path).ok
+    assert not load_stream(path)[0].hasobject
+    assert load_stream(path)[0]["a"] == "f8"
 
 
 def test_a_distribution_as_scipy_writes_it_is_allowed(tmp_path: Path) -> None:

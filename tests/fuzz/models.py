@@ -1,0 +1,109 @@
+"""Readers of model files."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from samovar.core.allowlist import Policy
+from samovar.core.compression import compression_of, decompressed, limit_for
+from samovar.model.audit import audit_file
+from samovar.model.findings import Log
+from samovar.model.source import Source
+from samovar.model.streams import read_streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+SEED_BYTES = 20_000
+"""Larger files are left out: a mutation would hardly ever fall where it matters."""
+
+
+@contextmanager
+def file_of(content: bytes) -> Iterator[Path]:
+    """Give a file with some bytes."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        yield Path(file.name)
+
+
+def read_stream(content: bytes) -> None:
+    for plain in (False, True):
+        source = Source(io.BufferedReader(io.BytesIO(content)), len(content))  # type: ignore[arg-type] # BytesIO is raw enough
+        log = Log()
+        try:
+            read_streams(source, Policy(), log, plain=plain)
+        finally:
+            json.dumps([finding.to_json() for finding in log.findings()])
+
+
+def read_model(content: bytes) -> None:
+    with file_of(content) as path:
+        report = audit_file(path)
+    assert report.ok == (report.findings == ())
+    json.dumps(report.to_json()).encode()
+
+
+def read_compressed(content: bytes) -> None:
+    kind = compression_of(content)
+    if kind is not None:
+        stream = decompressed(io.BytesIO(content), kind, limit_for(len(content)))
+        while stream.read(1 << 16):
+            pass
+
+
+def read_members(content: bytes) -> None:
+    """Read a zip that is laid out well, whose members say what the bytes say."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for name in ("schema.json",) if content[:1] == b"{" else ("a/data.pkl", "a/data/0"):
+            archive.writestr(name, content)
+    read_model(written.getvalue())
+    if content.startswith(b"\x93NUMPY"):
+        with zipfile.ZipFile(written := io.BytesIO(), "w") as archive:
+            archive.writestr("arr_0.npy", content)
+        read_model(written.getvalue())
+
+
+def models(*endings: str) -> Iterator[bytes]:
+    for folder in ("malicious", "benign"):
+        for path in sorted((DATA / "audit" / folder).iterdir()):
+            if path.suffix in endings and path.stat().st_size <= SEED_BYTES:
+                yield path.read_bytes()
+
+
+def pickles() -> Iterator[bytes]:
+    return models(".pkl", ".joblib")
+
+
+def all_models() -> Iterator[bytes]:
+    return models(".pkl", ".joblib", ".dat", ".model", ".gz", ".pt", ".bin", ".npz", ".npy")
+
+
+def inner_members() -> Iterator[bytes]:
+    yield from pickles()
+    for content in all_models():
+        if content.startswith(b"PK"):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                for name in archive.namelist():
+                    try:
+                        yield archive.read(name)
+                    except (RuntimeError, zipfile.BadZipFile):
+                        continue
+    node = {"__class__": "dict", "__module__": "builtins", "__loader__": "DictNode"}
+    leaf = {
+        "__class__": "str",
+        "__module__": "builtins",
+        "__loader__": "JsonNode",
+        "content": '"a"',
+    }
+    node["content"] = {"a": leaf}  # type: ignore[assignment] # a tree
+    node["key_types"] = dict(leaf, __loader__="ListNode", content=[])  # type: ignore[assignment] # a tree
+    yield json.dumps(node).encode()
