@@ -66,7 +66,14 @@ def command(screen: Screen, /, folder: Path, **options: Any) -> int:
             clock=utc_now,
             progress=progress,
         )
-        tracked = log_run(store, run, train_section(project).mlflow, progress=progress)
+        tracked = log_run(
+            home,
+            store,
+            run,
+            train_section(project).mlflow,
+            with_model=project.model is not None,
+            progress=progress,
+        )
     document = _document(run, tracked)
     screen.result(document, _people(document))
     return exit_codes.DONE

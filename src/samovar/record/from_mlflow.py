@@ -15,20 +15,20 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from samovar.bundle.locking import lock_project
-from samovar.bundle.pack import Packed, pack_project
 from samovar.core.origin import Imported
-from samovar.core.reference import Reference
 from samovar.env.requirements import read_requirements
 from samovar.errors import Damaged, InvalidProject, InvalidRequirements
 from samovar.project.config import ExamplesSection, ModelSection, Project, ProjectSection
 from samovar.record.mlflow_description import MlflowModel, read_model
 from samovar.record.mlflow_models import fetch_model
-from samovar.record.packing import with_examples
+from samovar.record.packing import pack_as, with_examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from samovar.bundle.pack import Packed
+    from samovar.core.reference import Reference
     from samovar.store.home import Home
     from samovar.store.layout import Store
 
@@ -80,18 +80,16 @@ def pack_mlflow(
         locked = lock_project(
             home, project, upgrade=None, workspace=workspace / "lock", progress=progress
         )
-        reference = tag or Reference.parse(project.project.name)
-        packed = pack_project(
+        return pack_as(
             home,
             store,
             project,
             locked.lock,
             wheels=None,
-            names=(reference,),
+            tag=tag,
             origin=Imported(tool="mlflow", facts=model.facts),
             progress=progress,
         )
-    return reference, packed
 
 
 def _project(model: MlflowModel, folder: Path) -> Project:

@@ -1,11 +1,6 @@
-"""Log a run to an MLflow server as well: parameters, metrics, files, and the run's digest as tag.
+"""Log a run to an MLflow server as well: parameters, metrics, files, model; its digest as tag.
 
-MLflow's REST interface is spoken directly, so that neither samovar nor the project needs MLflow's
-own packages. A server that cannot be reached costs a warning, never the run.
-
-References
-----------
-MLflow documentation, "REST API" (2.0), and "MLflow Artifacts Service".
+A server that cannot be reached, and a model that it could not serve, cost a warning, never the run.
 """
 
 from __future__ import annotations
@@ -13,18 +8,19 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from samovar.core.run import flatten
 from samovar.record.chunks import read_file
+from samovar.record.mlflow_server import ARTIFACTS, Server, credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import httpx
 
-    from samovar.core.run import RunFile
     from samovar.record.runs import Run
+    from samovar.store.home import Home
     from samovar.store.layout import Store
 
 _TIMEOUT_S: Final = 10.0
@@ -33,7 +29,13 @@ _MAX_VALUE: Final = 6000
 
 
 def log_run(
-    store: Store, run: Run, uri: str | None, *, progress: Callable[[str], None]
+    home: Home,
+    store: Store,
+    run: Run,
+    uri: str | None,
+    *,
+    with_model: bool,
+    progress: Callable[[str], None],
 ) -> list[str]:
     """Log a run where MLflow is asked for, and give warnings.
 
@@ -41,6 +43,8 @@ def log_run(
     ----------
     uri : str, optional
         ``[train] mlflow``; ``MLFLOW_TRACKING_URI`` wins over it. Without either nothing is done.
+    with_model : bool
+        Whether one of the run's outputs is a model.
     """
     address = os.environ.get("MLFLOW_TRACKING_URI") or uri
     if not address:
@@ -55,30 +59,55 @@ def log_run(
         with httpx.Client(
             base_url=address.rstrip("/") + "/", timeout=_TIMEOUT_S, headers=credentials()
         ) as client:
-            return _Server(client, store).log(run)
+            log = _Log(client, home, store, progress)
+            return log.log(run, with_model=with_model)
     except (httpx.HTTPError, KeyError, ValueError) as error:
         return [f"not logged to MLflow at {shown}: {_line(error)}"]
-
-
-def credentials() -> dict[str, str]:
-    """Give the header that a server with tokens asks for."""
-    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
-    return {} if not token else {"Authorization": f"Bearer {token}"}
 
 
 def _line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-class _Server:
-    def __init__(self, client: httpx.Client, store: Store) -> None:
-        self._client = client
-        self._store = store
+class _Log:
+    """Logs one run to one server."""
 
-    def log(self, run: Run) -> list[str]:
+    def __init__(
+        self, client: httpx.Client, home: Home, store: Store, progress: Callable[[str], None]
+    ) -> None:
+        self._server = Server(client)
+        self._home = home
+        self._store = store
+        self._progress = progress
+
+    def log(self, run: Run, *, with_model: bool) -> list[str]:
         record = run.record
-        experiment = self._experiment(record.project)
         started = _milliseconds(record.started)
+        created = self._server.send("runs/create", self._description(run, started))["run"]["info"]
+        warnings, model = [], None
+        if urlsplit(created.get("artifact_uri", "")).scheme != ARTIFACTS:
+            kind = urlsplit(created.get("artifact_uri", "")).scheme or "a path"
+            warnings.append(f"files are not logged to MLflow: its artifacts are at {kind}")
+        else:
+            self._log_files(created["artifact_uri"], run)
+            if with_model:
+                from samovar.record.mlflow_logging import log_model
+
+                logged = log_model(
+                    self._home, self._store, self._server, run, created, progress=self._progress
+                )
+                model = logged.model
+                warnings += logged.warnings
+        self._log_values(created["run_id"], run, started, model)
+        ended = started + int(record.seconds * 1000)
+        self._server.send(
+            "runs/update",
+            {"run_id": created["run_id"], "status": "FINISHED", "end_time": ended},
+        )
+        return warnings
+
+    def _description(self, run: Run, started: int) -> dict[str, Any]:
+        record = run.record
         tags = {
             "samovar.run": run.name,
             "samovar.digest": str(run.digest),
@@ -88,42 +117,26 @@ class _Server:
         }
         if record.git is not None:
             tags["mlflow.source.git.commit"] = record.git.commit
-        created = self._post(
-            "runs/create",
-            {
-                "experiment_id": experiment,
-                "run_name": run.name,
-                "start_time": started,
-                "tags": _pairs(tags),
-            },
-        )["run"]["info"]
-        self._log_values(created["run_id"], run, started)
-        warnings = self._log_files(created, run)
-        ended = started + int(record.seconds * 1000)
-        self._post(
-            "runs/update",
-            {"run_id": created["run_id"], "status": "FINISHED", "end_time": ended},
-        )
-        return warnings
+        return {
+            "experiment_id": self._server.experiment(record.project),
+            "run_name": run.name,
+            "start_time": started,
+            "tags": _pairs(tags),
+        }
 
-    def _experiment(self, name: str) -> str:
-        found = self._client.get(
-            "api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": name}
-        )
-        if found.status_code == 200:
-            return str(found.json()["experiment"]["experiment_id"])
-        return str(self._post("experiments/create", {"name": name})["experiment_id"])
-
-    def _log_values(self, run_id: str, run: Run, time: int) -> None:
+    def _log_values(self, run_id: str, run: Run, time: int, model: str | None) -> None:
         record = run.record
+        of_model = {} if model is None else {"model_id": model}
         metrics = [
-            {"key": name, "value": float(value), "timestamp": time, "step": 0}
+            {"key": name, "value": float(value), "timestamp": time, "step": 0, **of_model}
             for name, value in record.metrics.items()
             if value is not None
         ]
-        params = _pairs({name: _text(value) for name, value in flatten(record.params).items()})
+        params = _pairs(
+            {name: str(value)[:_MAX_VALUE] for name, value in flatten(record.params).items()}
+        )
         for start in range(0, max(len(metrics), len(params)), _BATCH):
-            self._post(
+            self._server.send(
                 "runs/log-batch",
                 {
                     "run_id": run_id,
@@ -132,41 +145,17 @@ class _Server:
                 },
             )
 
-    def _log_files(self, created: dict[str, Any], run: Run) -> list[str]:
-        """Upload what the run wrote, where the server takes files itself."""
-        root = urlsplit(created.get("artifact_uri", ""))
-        if root.scheme != "mlflow-artifacts":
-            return [
-                f"files are not logged to MLflow: its artifacts are at {root.scheme or 'a path'}"
-            ]
+    def _log_files(self, root: str, run: Run) -> None:
+        """Upload what the run wrote."""
         files = [*run.record.outputs]
         if run.record.predictions is not None:
             files.append(run.record.predictions)
         for file in files:
-            path = quote(f"{root.path.strip('/')}/outputs/{file.path}")
-            answer = self._client.put(
-                f"api/2.0/mlflow-artifacts/artifacts/{path}", content=self._pieces(file)
-            )
-            answer.raise_for_status()
-        return []
-
-    def _pieces(self, file: RunFile) -> Iterator[bytes]:
-        return read_file(self._store, file)
-
-    def _post(self, what: str, document: dict[str, Any]) -> dict[str, Any]:
-        answer = self._client.post(f"api/2.0/mlflow/{what}", json=document)
-        if answer.status_code >= 400:
-            raise ValueError(f"{what} gave status {answer.status_code}: {answer.text[:200]}")
-        found: dict[str, Any] = answer.json()
-        return found
+            self._server.upload(root, f"outputs/{file.path}", read_file(self._store, file))
 
 
 def _pairs(values: dict[str, str]) -> list[dict[str, str]]:
     return [{"key": name, "value": value} for name, value in values.items()]
-
-
-def _text(value: Any) -> str:
-    return str(value)[:_MAX_VALUE]
 
 
 def _milliseconds(started: str) -> int:

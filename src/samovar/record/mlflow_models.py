@@ -16,7 +16,7 @@ from urllib.request import url2pathname
 
 from samovar.core.run import path_inside
 from samovar.errors import Damaged, NotFound, Unavailable, UserError
-from samovar.record.mlflow import credentials
+from samovar.record.mlflow_server import ARTIFACTS, credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,7 +119,7 @@ class _Server:
         parts = urlsplit(place)
         if parts.scheme in {"", "file"}:
             return _local(Path(url2pathname(parts.path)))
-        if parts.scheme != "mlflow-artifacts":
+        if parts.scheme != ARTIFACTS:
             raise Unavailable(
                 f"The model's files are in {parts.scheme}, which samovar does not read.",
                 hint=f"mlflow artifacts download -u {address[0]} -d DIR; then give that folder.",

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from samovar.bundle.opened import Bundle
+    from samovar.core.origin import Origin
     from samovar.core.run import RunFile, RunRecord
+    from samovar.env.lock import Lock
     from samovar.record.runs import Run
     from samovar.store.home import Home
     from samovar.store.layout import Store
@@ -102,29 +105,85 @@ def pack_run(
     Refused
         Where the audit refuses the model.
     """
-    if run.record.status != FINISHED:
-        raise InvalidProject(
-            f"The run {run.name} failed, so it has no model.", hint="See 'samovar runs'."
-        )
     with home.workspace() as workspace:
-        folder = workspace / "project"
-        folder.mkdir()
-        _write(store, run.record.kept, folder)
-        project = choice.apply(_project_of(run.record, folder), run.record.outputs)
-        _write(store, [_model_file(run.record, project)], folder)
-        reference = tag or Reference.parse(project.project.name)
-        lock = lock_of_run(store, run.record)
-        packed = pack_project(
+        project, lock = _laid_out(store, run, choice, workspace / "project")
+        return pack_as(
             home,
             store,
             project,
             lock,
             wheels=wheels_folder(store, lock, workspace),
-            names=(reference,),
+            tag=tag,
             origin=Training.of(run.record, run=run.digest, name=run.name),
             progress=progress,
         )
+
+
+def bundle_of_run(home: Home, store: Store, run: Run, *, progress: Callable[[str], None]) -> Bundle:
+    """Give the bundle that :func:`pack_run` would make, without a name: ``gc`` removes it.
+
+    Raises
+    ------
+    SamovarError
+        As :func:`pack_run` does.
+    """
+    with home.workspace() as workspace:
+        project, lock = _laid_out(store, run, Choice(), workspace / "project")
+        return pack_project(
+            home,
+            store,
+            project,
+            lock,
+            wheels=wheels_folder(store, lock, workspace),
+            names=(),
+            origin=Training.of(run.record, run=run.digest, name=run.name),
+            progress=progress,
+        ).bundle
+
+
+def pack_as(
+    home: Home,
+    store: Store,
+    project: Project,
+    lock: Lock,
+    *,
+    wheels: Path | None,
+    tag: Reference | None,
+    origin: Origin,
+    progress: Callable[[str], None],
+) -> tuple[Reference, Packed]:
+    """Pack a project that stands in a workspace, under a name, which is given too.
+
+    Parameters
+    ----------
+    tag : Reference, optional
+        What to call the bundle; by default the project's name.
+    """
+    reference = tag or Reference.parse(project.project.name)
+    packed = pack_project(
+        home,
+        store,
+        project,
+        lock,
+        wheels=wheels,
+        names=(reference,),
+        origin=origin,
+        progress=progress,
+    )
     return reference, packed
+
+
+def _laid_out(store: Store, run: Run, choice: Choice, folder: Path) -> tuple[Project, Lock]:
+    """Write what a run kept, and the model that it wrote, as a project; give it with its lock."""
+    if run.record.status != FINISHED:
+        raise InvalidProject(
+            f"The run {run.name} failed, so it has no model.", hint="See 'samovar runs'."
+        )
+    folder.mkdir()
+    _write(store, run.record.kept, folder)
+    project = choice.apply(_project_of(run.record, folder), run.record.outputs)
+    _write(store, [_model_file(run.record, project)], folder)
+    return project, lock_of_run(store, run.record)
 
 
 def with_examples(project: Project, given: Path) -> Project:
