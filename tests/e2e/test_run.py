@@ -7,15 +7,17 @@ import os
 import signal
 import subprocess
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from cli import SAMOVAR, copy_example, samovar
+from cli import copy_example, samovar
 from engines.processes import need
+from running import Running, is_alive
 
-ROW = [1, 0, 1, 24]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -28,41 +30,6 @@ def home(tmp_path_factory) -> Path:
     return base / "home"
 
 
-class Running:
-    """`samovar run`, started and ended by the test."""
-
-    def __init__(self, home: Path, *arguments: str, **variables: str) -> None:
-        self.process = subprocess.Popen(
-            [SAMOVAR, "run", "titanic", "--port", "0", "--json", *arguments],
-            env={**os.environ, "SAMOVAR_HOME": str(home), **variables},
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-        )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, f"no ready line; exit {self.process.wait()}"
-        self.ready = json.loads(line)
-        self.url = self.ready["url"]
-
-    def __enter__(self) -> Running:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(90) == 0
-        assert self.process.stdout is not None
-        assert self.process.stdout.read() == ""
-        self.process.stdout.close()
-
-    def ask(self, count: int) -> list[int]:
-        """Send requests one after another and give their statuses."""
-        with httpx.Client(trust_env=False) as client:
-            return [
-                client.post(f"{self.url}/predict", json=ROW, timeout=20).status_code
-                for _ in range(count)
-            ]
-
-
 def ask_while(running: Running, happens) -> list[int]:
     """Keep asking while something happens in the middle; give all statuses."""
     statuses: list[int] = []
@@ -71,16 +38,6 @@ def ask_while(running: Running, happens) -> list[int]:
     happens()
     asking.join()
     return statuses
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process runs; what nobody has waited for yet has ended too."""
-    try:
-        os.kill(process, 0)
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-    return state != "Z"
 
 
 def test_one_process_answers_within_its_limits_and_is_gone_afterwards(home):

@@ -59,6 +59,9 @@ class ServeOptions:
         Descriptor of a second listening socket (docs/decisions/0013-agent.md).
     lifeline : int, optional
         Descriptor of a pipe; when its other end closes, the server ends as at SIGTERM.
+    aside : str, optional
+        A file that says which server beside this one is a shadow or a canary (docs/decisions/
+        0014-switch.md); it may come and go.
     """
 
     host: str = "127.0.0.1"
@@ -74,6 +77,7 @@ class ServeOptions:
     native_numerics: bool = False
     door: int | None = None
     lifeline: int | None = None
+    aside: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +108,14 @@ def prepare_server(
     python: Path | None,
     options: ServeOptions,
     progress: Progress,
+    owner: int | None = None,
 ) -> Server:
     """Unpack and audit a bundle and make its environment.
+
+    Parameters
+    ----------
+    owner : int, optional
+        The process that will start the server, where it is not this one.
 
     Raises
     ------
@@ -126,7 +136,7 @@ def prepare_server(
             "An application of the project's own has no gRPC.",
             hint="Leave out --app or --grpc-port.",
         )
-    workspace = home.new_workspace()
+    workspace = home.new_workspace(owner)
     try:
         unpacked = unpack_bundle(store, bundle, workspace / "bundle")
         if not options.app:
@@ -212,6 +222,7 @@ def _job(
         "access_log": options.access_log,
         "door": options.door,
         "lifeline": options.lifeline,
+        "aside": options.aside,
         "ready": "json" if options.as_json else "text",
         "cleanup": [str(workspace)],
     }

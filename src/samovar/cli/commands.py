@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, str]] = {
     "fsck": "Check every blob in the store against its digest.",
     "run": "Run replicas with limits behind one address.",
     "ps": "List what run started.",
+    "switch": "Have a run serve another bundle, without a lost request.",
     "logs": "Show what replicas wrote.",
     "stop": "End what run started.",
     "plan": "Say how many replicas of which size a load needs.",

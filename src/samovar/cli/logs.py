@@ -26,8 +26,8 @@ def command(screen: Screen, run: str | None, tail: int | None) -> int:
     """Show what the replicas of RUN wrote; RUN is an ID of 'samovar ps', or a bundle's name."""
     folder, state = find_run(Home.locate(), run)
     replicas = [
-        {"id": replica["id"], "lines": folder.words(state, number, tail)}
-        for number, replica in enumerate(state.replicas)
+        {"id": replica["id"], "lines": folder.words(state, replica, tail)}
+        for replica in state.replicas
     ]
     screen.result({"id": state.id, "replicas": replicas}, _text(replicas))
     return exit_codes.DONE

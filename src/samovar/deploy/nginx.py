@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MAX_BODY: Final = "16m"
 HEALTH_PATH: Final = "/-/balancer"
+FAIL_TIMEOUT_S: Final = 3
+"""A replica that failed twice is left alone for so long, in seconds."""
 
 _FRAME = """\
 # Runs as any user on a read-only file system: what it writes is below {scratch}.
@@ -179,7 +181,9 @@ def balancer(
     read_s : int
         Longest silence of a replica, in seconds; the only sign of one that was cut off.
     """
-    lines = "\n".join(f"    server {server} max_fails=2 fail_timeout=3s;" for server in servers)
+    lines = "\n".join(
+        f"    server {server} max_fails=2 fail_timeout={FAIL_TIMEOUT_S}s;" for server in servers
+    )
     return _BALANCER.format(
         name=name,
         servers=lines,

@@ -6,7 +6,6 @@ Each kind starts, says where it answers, and is removed whole. What balances bet
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,15 +14,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from samovar.deploy.doors.servers import start_noted
 from samovar.deploy.limits import ControlGroup, Limits, not_enforced
 from samovar.env.docker import container_log, container_state, docker
 from samovar.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from samovar.bundle.serve import Server
+    from samovar.core.digest import Digest
+    from samovar.deploy.doors.servers import Server as DoorServer
+    from samovar.deploy.running import RunFolder
 
 READY_S: Final = 180.0
 _END_S: Final = 30.0
@@ -37,18 +40,14 @@ _OPTIONS: Final = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new
 class Replica(Protocol):
     """One replica that answers."""
 
-    @property
-    def address(self) -> str:
-        """``host:port``."""
-
     def ended(self) -> str | None:
         """Say how it ended; None while it runs."""
 
     def to_json(self) -> dict[str, Any]:
         """Give the object that ``run`` prints."""
 
-    def remove(self) -> None:
-        """End it, letting it answer what it accepted, and leave nothing behind."""
+    def state(self) -> dict[str, Any]:
+        """Give what the run's state says of it."""
 
 
 @dataclass(kw_only=True)
@@ -57,97 +56,135 @@ class ProcessReplica:
 
     Parameters
     ----------
-    process : Popen
+    server : Server
         The server.
-    url : str
-        Where it answers.
+    number : int
+        Which of all that its run ever started.
     group : ControlGroup
         Its limits.
     limits : Limits
         What was asked for.
+    log : Path
+        Where its stderr goes.
     """
 
-    process: subprocess.Popen[str]
-    url: str
+    server: DoorServer
+    number: int
     group: ControlGroup
     limits: Limits
-
-    @property
-    def address(self) -> str:
-        """``host:port``."""
-        return self.url.removeprefix("http://")
+    log: Path
 
     def ended(self) -> str | None:
         """Say how it ended; None while it runs."""
-        code = self.process.poll()
-        if code is None:
+        if not self.server.has_ended():
             return None
+        code = self.server.process.returncode
         return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+    def failure(self) -> Unavailable:
+        """Say why it ended before it was ready, in its own words."""
+        said = self.server.last_words().words
+        words = self.log.read_text(encoding="utf-8", errors="replace")[-_TAIL:].strip()
+        return Unavailable(
+            f"A replica ended with {self.ended()} before it was ready.",
+            why=words or said,
+            hint="Give it more memory, or see 'samovar serve' for the same bundle.",
+            code="replica_failed",
+        )
+
+    def await_ready(self, is_wanted: Callable[[], bool] = lambda: True) -> bool:
+        """Wait until it answers at its own URL; False where nobody wants it any longer.
+
+        Raises
+        ------
+        Unavailable
+            Where it ends before.
+        """
+        while not self.server.is_ready():
+            if self.ended() is not None:
+                raise self.failure()
+            if not is_wanted():
+                return False
+            time.sleep(_POLL_S)
+        return True
 
     def to_json(self) -> dict[str, Any]:
         """Give the object that ``run`` prints; ``not_enforced`` names what the system refused."""
         limits = self.limits.to_json()
         missing = not_enforced(self.limits, self.group.enforced)
-        return {"id": str(self.process.pid), "limits": {**limits, "not_enforced": missing}}
+        return {"id": str(self.server.pid), "limits": {**limits, "not_enforced": missing}}
 
-    def remove(self) -> None:
-        """Let the server drain, and end it where it does not."""
-        end(self.process)
+    def state(self) -> dict[str, Any]:
+        """Give what the run's state says of it."""
+        return {**self.to_json(), "number": self.number, "private": self.server.url}
+
+    def is_gone(self) -> bool:
+        """Say whether nothing of it is left, and tidy up where it has ended."""
+        if not self.server.is_gone():
+            return False
+        self.group.remove()
+        return True
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self.server.stop()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.server.kill()
         self.group.remove()
 
 
 def start_process(
-    server: Server, name: str, limits: Limits, *, log: Path, held: Sequence[int] = ()
+    prepared: Server,
+    source: Digest,
+    folder: RunFolder,
+    number: int,
+    limits: Limits,
+    *,
+    door: int | None,
 ) -> ProcessReplica:
-    """Start a prepared server within its limits and wait until it is ready.
+    """Start a prepared server within its limits; it is ready when it says so.
 
     Parameters
     ----------
-    server : Server
+    prepared : Server
         Prints its ready line as JSON.
-    name : str
-        Of its control group; unique on the machine.
+    source : Digest
+        Of its bundle.
+    folder : RunFolder
+        Of the run; the server's words and its lock are there.
+    number : int
+        Of the replica, in its run.
     limits : Limits
         What it may use.
-    log : Path
-        Where its stderr goes.
-    held : sequence of int
-        Open files that it inherits: locks that say that it lives.
-
-    Raises
-    ------
-    Unavailable
-        Where it ends before it is ready.
+    door : int, optional
+        Descriptor that it inherits.
     """
-    group = ControlGroup(name, limits)
+    group = ControlGroup(f"{folder.id}-{number}", limits)
     group.make()
-    with log.open("ab") as words:
-        process = subprocess.Popen(
-            server.arguments,
-            env=server.variables,
-            cwd=server.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=words,
-            encoding="utf-8",
-            start_new_session=True,
-            pass_fds=held if os.name == "posix" else (),
-            preexec_fn=group.enter if os.name == "posix" else None,  # noqa: PLW1509 - writes one file
-        )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    try:
-        url = str(json.loads(line)["url"])
-    except (ValueError, KeyError) as error:
-        code = end(process)
-        group.remove()
-        raise Unavailable(
-            f"A replica ended with exit code {code} before it was ready.",
-            why=log.read_text(encoding="utf-8", errors="replace")[-_TAIL:].strip() or None,
-            hint="Give it more memory, or see 'samovar serve' for the same bundle.",
-            code="replica_failed",
-        ) from error
-    return ProcessReplica(process=process, url=url, group=group, limits=limits)
+    log = folder.log(number)
+
+    def launch(lock: int | None, sign: Callable[[], None]) -> subprocess.Popen[bytes]:
+        def first() -> None:
+            sign()
+            group.enter()
+
+        with log.open("ab") as words:
+            return subprocess.Popen(
+                prepared.arguments,
+                env=prepared.variables,
+                cwd=prepared.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                start_new_session=True,
+                pass_fds=[one for one in (door, lock) if one is not None],
+                preexec_fn=first if os.name == "posix" else None,  # noqa: PLW1509 - writes two files
+            )
+
+    server = start_noted(source, folder.lock(f"replica-{number}"), launch)
+    return ProcessReplica(server=server, number=number, group=group, limits=limits, log=log)
 
 
 def end(process: subprocess.Popen[Any]) -> int:
@@ -164,7 +201,9 @@ def end(process: subprocess.Popen[Any]) -> int:
     return process.returncode
 
 
-def start_container(image: str, name: str, limits: Limits, *, run: str) -> DockerReplica:
+def start_container(
+    image: str, name: str, limits: Limits, *, run: str, port: int | None = None
+) -> DockerReplica:
     """Start a container of an image and wait until it answers.
 
     Parameters
@@ -177,6 +216,8 @@ def start_container(image: str, name: str, limits: Limits, *, run: str) -> Docke
         What it may use.
     run : str
         ID of the run, a label of the container.
+    port : int, optional
+        Of this machine, where it is reached; a free one where none is named.
 
     Raises
     ------
@@ -184,7 +225,7 @@ def start_container(image: str, name: str, limits: Limits, *, run: str) -> Docke
         Where there is no engine, or the container does not become ready.
     """
     arguments = ["run", "-d", "--name", name, "--label", f"{_LABEL}={run}", *_OPTIONS,
-                 "-p", f"127.0.0.1::{_PORT}"]  # fmt: skip
+                 "-p", f"127.0.0.1:{port or ''}:{_PORT}"]  # fmt: skip
     if limits.cpus is not None:
         arguments += ["--cpus", f"{limits.cpus:g}"]
     if limits.memory_bytes is not None:
@@ -208,6 +249,7 @@ class DockerReplica:
     id: str
     host_port: str
     limits: Limits
+    number: int = 0
 
     @property
     def address(self) -> str:
@@ -222,6 +264,10 @@ class DockerReplica:
     def to_json(self) -> dict[str, Any]:
         """Give the object that ``run`` prints."""
         return {"id": self.id, "limits": self.limits.to_json()}
+
+    def state(self) -> dict[str, Any]:
+        """Give what the run's state says of it."""
+        return {**self.to_json(), "number": self.number, "private": f"http://{self.host_port}"}
 
     def remove(self) -> None:
         """Stop and remove the container, if it is still there."""
@@ -257,7 +303,7 @@ def _words(said: bytes) -> list[str]:
     return said.decode("utf-8", "replace").split()
 
 
-def remove_all(replicas: Sequence[Replica]) -> None:
+def remove_all(replicas: Sequence[DockerReplica]) -> None:
     """Remove replicas at once, each whole."""
     from concurrent.futures import ThreadPoolExecutor
 

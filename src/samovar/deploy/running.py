@@ -45,8 +45,10 @@ class RunState:
     ----------
     id : str
         Of the run.
-    name, digest : str
-        Of the bundle.
+    name : str
+        Of the service: what its first bundle was called.
+    bundle, digest : str
+        What is served now.
     url : str
         The one address.
     isolation : str
@@ -58,13 +60,24 @@ class RunState:
     started : float
         Seconds since the epoch.
     replicas : tuple of dict
-        ``{"id", "address", "limits"}``; the ID is a process's number or a container's.
+        ``{"id", "address", "limits", "number", "private"}``; the ID is a process's number or a
+        container's, the number says which of all that the run ever started it is, ``private`` is
+        its own URL.
     balancer : int or None
         Process number of the balancer.
+    doors : tuple of int
+        Descriptors, in the supervisor, of the sockets that outlive replicas.
+    others : tuple of dict
+        ``{"id", "number"}`` of the processes that come, leave, or stand aside.
+    aside : dict or None
+        ``{"role", "name", "digest", "share", "id", "number", "private"}`` of a shadow or canary.
+    switches : int
+        How often another bundle took over.
     """
 
     id: str
     name: str
+    bundle: str
     digest: str
     url: str
     isolation: str
@@ -73,6 +86,10 @@ class RunState:
     started: float
     replicas: tuple[dict[str, Any], ...]
     balancer: int | None
+    doors: tuple[int, ...] = ()
+    others: tuple[dict[str, Any], ...] = ()
+    aside: dict[str, Any] | None = None
+    switches: int = 0
 
 
 class RunFolder:
@@ -97,6 +114,10 @@ class RunFolder:
             finally:
                 shutil.rmtree(self.path, ignore_errors=True)
 
+    def lock(self, who: str) -> Path:
+        """Give the file whose lock says that somebody lives."""
+        return self.path / f"{who}.lock"
+
     def log(self, number: int) -> Path:
         """Give where a replica's words go."""
         return self.path / f"replica-{number}.log"
@@ -104,7 +125,7 @@ class RunFolder:
     @contextmanager
     def lock_of(self, who: str) -> Iterator[int]:
         """Open a lock that a child inherits and holds as long as any process of it lives."""
-        handle = os.open(self.path / f"{who}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        handle = os.open(self.lock(who), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if os.name == "posix":
                 import fcntl
@@ -116,7 +137,7 @@ class RunFolder:
 
     def is_held(self, who: str) -> bool:
         """Say whether somebody lives who holds a lock."""
-        path = self.path / f"{who}.lock"
+        path = self.lock(who)
         if not path.exists():
             return False
         try:
@@ -133,26 +154,27 @@ class RunFolder:
         """Read what runs; None where it is not ready yet, or gone."""
         try:
             document = json.loads((self.path / _STATE).read_bytes())
-            return RunState(**{**document, "replicas": tuple(document["replicas"])})
+            listed = {name: tuple(document[name]) for name in ("replicas", "doors", "others")}
+            return RunState(**{**document, **listed})
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def replica_state(self, state: RunState, number: int) -> str:
-        """Say whether a replica runs or died."""
+    def replica_state(self, state: RunState, replica: dict[str, Any]) -> str:
+        """Say whether a replica, or who stands aside, runs or died."""
         if state.isolation == "docker":
-            alive = container_state(state.replicas[number]["id"], host=state.engine) == RUNNING
+            alive = container_state(replica["id"], host=state.engine) == RUNNING
         elif os.name != "posix":
             alive = self.is_held("supervisor")  # locks are not inherited there
         else:
-            alive = self.is_held(f"replica-{number}")
+            alive = self.is_held(f"replica-{replica['number']}")
         return RUNNING if alive else DIED
 
-    def words(self, state: RunState, number: int, tail: int | None) -> list[str]:
+    def words(self, state: RunState, replica: dict[str, Any], tail: int | None) -> list[str]:
         """Give the lines that a replica wrote, or the last ones."""
         if state.isolation == "docker":
-            said = container_log(state.replicas[number]["id"], host=state.engine, tail=tail)
+            said = container_log(replica["id"], host=state.engine, tail=tail)
         else:
-            said = self.log(number).read_bytes()
+            said = self.log(replica["number"]).read_bytes()
         lines = said.decode("utf-8", "replace").splitlines()
         return lines if tail is None else lines[max(0, len(lines) - tail) :]
 
@@ -161,6 +183,7 @@ class RunFolder:
         return {
             "id": self.id,
             "name": state.name,
+            "bundle": state.bundle,
             "digest": state.digest,
             "url": state.url,
             "isolation": state.isolation,
@@ -168,9 +191,13 @@ class RunFolder:
             "state": RUNNING if self.is_held("supervisor") else DIED,
             "started": state.started,
             "replicas": [
-                {**replica, "state": self.replica_state(state, number)}
-                for number, replica in enumerate(state.replicas)
+                {**replica, "state": self.replica_state(state, replica)}
+                for replica in state.replicas
             ],
+            "aside": None
+            if state.aside is None
+            else {**state.aside, "state": self.replica_state(state, state.aside)},
+            "switches": state.switches,
         }
 
 
@@ -247,12 +274,12 @@ def stop_run(folder: RunFolder, state: RunState) -> None:
             os.kill(state.pid, signal.SIGTERM)
         _wait(lambda: folder.is_held("supervisor"), state)
         return
-    for number, replica in enumerate(state.replicas):
+    for replica in (*state.replicas, *state.others):
         if state.isolation == "docker":
             with suppress(Unavailable):
                 docker(["rm", "-f", "-v", replica["id"]], host=state.engine)
         else:
-            _end_orphan(folder, f"replica-{number}", int(replica["id"]), state)
+            _end_orphan(folder, f"replica-{replica['number']}", int(replica["id"]), state)
     if state.balancer is not None:
         _end_orphan(folder, "balancer", state.balancer, state)
     shutil.rmtree(folder.path, ignore_errors=True)

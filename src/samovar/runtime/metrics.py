@@ -32,6 +32,10 @@ SECONDS: Final = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0
 )  # fmt: skip
 ROWS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
+SHADOW: Final = ("identical", "equivalent", "different", "failed", "skipped")
+"""What became of a shadow's answers."""
+CANARY: Final = ("answered", "refused", "failed")
+"""What became of the requests that a canary was given."""
 _STATUS_INDEX: Final = {status: index for index, status in enumerate(_OWN)}
 _REQUESTS: Final = len(ENDPOINTS) * len(STATUSES)
 _LATENCY: Final = _REQUESTS
@@ -45,7 +49,9 @@ _CONNECTIONS: Final = _IN_FLIGHT + 1
 _ACCEPTED: Final = _CONNECTIONS + 1
 _STARTS: Final = _ACCEPTED + 1
 _CPU: Final = _STARTS + 1
-_BLOCK: Final = _CPU + 1
+_SHADOW: Final = _CPU + 1
+_CANARY: Final = _SHADOW + len(SHADOW)
+_BLOCK: Final = _CANARY + len(CANARY)
 _GAUGES: Final = (_QUEUE, _IN_FLIGHT, _CONNECTIONS)
 
 
@@ -104,6 +110,19 @@ class Metrics:
         self._block[_BATCH + bisect_left(ROWS, rows)] += 1
         self._block[_BATCH_SUM] += rows
         self._block[_MODEL_SUM] += seconds
+
+    def count_shadow(self, verdict: str) -> None:
+        """Count an answer of a shadow."""
+        self._block[_SHADOW + SHADOW.index(verdict)] += 1
+
+    def count_canary(self, outcome: str) -> None:
+        """Count a request that a canary was given."""
+        self._block[_CANARY + CANARY.index(outcome)] += 1
+
+    def forget_aside(self) -> None:
+        """Begin to count anew for another shadow or canary."""
+        for place in range(_SHADOW, _BLOCK):
+            self._block[place] = 0.0
 
     def connected(self, held: int) -> None:
         """Count a new connection."""
@@ -168,6 +187,17 @@ def _lines(totals: list[float], info: dict[str, str], workers: int) -> Iterator[
     ):  # fmt: skip
         yield from _head(name, kind, about)
         yield f"{name} {value:.0f}" if value.is_integer() else f"{name} {value!r}"
+    yield from _aside(totals)
+
+
+def _aside(totals: Sequence[float]) -> Iterator[str]:
+    for role, label, names, start, about in (
+        ("shadow", "verdict", SHADOW, _SHADOW, "Answers of a shadow, compared with those given."),
+        ("canary", "outcome", CANARY, _CANARY, "Requests given to a canary."),
+    ):
+        yield from _head(f"samovar_{role}_answers_total", "counter", about)
+        for place, name in enumerate(names):
+            yield f'samovar_{role}_answers_total{{{label}="{name}"}} {totals[start + place]:.0f}'
 
 
 def _histogram(

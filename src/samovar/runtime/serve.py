@@ -35,6 +35,7 @@ def serve(job: Job) -> int:
         chooses), ``max_body_bytes``, ``max_queue``, ``access_log``, ``app`` (``module:object``),
         ``door`` (descriptor of a second listening socket), ``lifeline`` (descriptor of a pipe whose
         other end closes when the server is to end), ``ready`` (``json`` or ``text``),
+        ``aside`` (None, or the file that says who stands aside),
         ``cleanup`` (folders to delete at the end), ``grpc`` (None, or ``port`` and ``packages``,
         the folder that gRPC is imported from).
     """
@@ -185,6 +186,7 @@ def _factory(
                 executor=executor,
                 access_log=bool(job.options.get("access_log")),
                 grpc_address=grpc_address,
+                aside=job.options.get("aside"),
             )
             return service.server
 

@@ -18,6 +18,7 @@ from samovar.runtime.protocols.errors import body_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from samovar.runtime.aside.aside import Canary, Shadow
     from samovar.runtime.http.exchange import Exchange
     from samovar.runtime.http.head import Head, Routes
     from samovar.runtime.limits import Limits
@@ -68,12 +69,18 @@ class Server:
         self.is_draining = False
         self.on_close: Callable[[], None] | None = None
         self.beside: Drainable | None = None
+        self.aside: Canary | Shadow | None = None
+        self.watch: Callable[[], None] | None = None
         self._on_empty: Callable[[], None] | None = None
         self._sweeper: Any = loop.call_later(_SWEEP_S, self._sweep)
 
     def connect(self) -> Connection:
         """Make the protocol of a new connection."""
         return Connection(self)
+
+    def connect_client(self) -> Connection:
+        """Make the protocol of a connection at the door: its requests may go to who is aside."""
+        return Connection(self, is_clients=True)
 
     def admit(self, connection: Connection) -> None:
         """Hold a new connection, or turn it away."""
@@ -96,7 +103,14 @@ class Server:
         self.heads[head_bytes] = head
 
     def handle(self, exchange: Exchange) -> None:
-        """Let the handler answer an exchange, now or later."""
+        """Let the handler, or a canary, answer an exchange, now or later."""
+        aside = self.aside
+        if aside is not None and exchange.connection.is_clients and aside.takes(exchange):
+            return
+        self.handle_here(exchange)
+
+    def handle_here(self, exchange: Exchange) -> None:
+        """Let the handler answer an exchange."""
         try:
             exchange.head.handle(exchange)
         except SamovarError as error:
@@ -169,6 +183,8 @@ class Server:
     def _sweep(self) -> None:
         """End connections whose time is over."""
         now = self.now()
+        if self.watch is not None:
+            self.watch()
         self.replies.refresh(time.time())
         self.metrics.used()
         for connection in list(self.connections):

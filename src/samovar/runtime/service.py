@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from samovar.errors import SamovarError, Unavailable
 from samovar.runtime import VERSION
+from samovar.runtime.aside.aside import AsideFile
 from samovar.runtime.batcher import Batcher
 from samovar.runtime.http.head import Routes
 from samovar.runtime.http.replies import TEXT
@@ -54,6 +55,8 @@ class ModelService:
         Write a JSON line for each reply.
     grpc_address : str, optional
         Answer over gRPC there too, ``127.0.0.1:8001``.
+    aside : str, optional
+        The file that says who stands aside.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class ModelService:
         executor: Executor | None,
         access_log: bool,
         grpc_address: str | None = None,
+        aside: str | None = None,
     ) -> None:
         self._loaded = loaded
         self._metrics = metrics
@@ -88,6 +92,11 @@ class ModelService:
         self._pages = Pages(loaded)
         table, endpoints = self._table()
         self.server = Server(loop, Routes(table, endpoints), limits, metrics, access_log=access_log)
+        if aside is not None:
+            self.server.watch = AsideFile(
+                self.server, aside, loaded.receipt.policy.relative_difference
+            ).look
+            self.server.watch()
         if grpc_address is not None:
             self.server.beside = self._grpc_front(loop, limits, grpc_address)
 

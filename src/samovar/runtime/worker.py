@@ -118,7 +118,7 @@ class Stopping:
         """Take connections at the door too."""
         if self._opening is None and self._door is not None and self._server is not None:
             entering = self._loop.create_server(
-                self._server.connect, sock=self._door, backlog=BACKLOG
+                self._server.connect_client, sock=self._door, backlog=BACKLOG
             )
             self._opening = self._loop.create_task(entering)
 

@@ -91,9 +91,16 @@ class Home:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def new_workspace(self) -> Path:
-        """Give an empty folder that its user removes; ``gc`` removes those of dead processes."""
-        return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self._folder("work")))
+    def new_workspace(self, owner: int | None = None) -> Path:
+        """Give an empty folder that its user removes; ``gc`` removes those of dead processes.
+
+        Parameters
+        ----------
+        owner : int, optional
+            The process whose end is the folder's; this one where it is not given.
+        """
+        prefix = f"{owner or os.getpid()}-"
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder("work")))
 
     def _folder(self, *parts: str) -> Path:
         folder = self.path.joinpath(*parts)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from samovar.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 WAIT_S = 60.0
@@ -29,14 +29,22 @@ def shared(path: Path, *, wait_s: float = WAIT_S) -> Iterator[None]:
 
 
 @contextmanager
-def exclusive(path: Path, *, wait_s: float = WAIT_S) -> Iterator[None]:
-    """Hold the lock alone."""
-    yield from _held(path, exclusive=True, wait_s=wait_s)
+def exclusive(
+    path: Path, *, wait_s: float = WAIT_S, busy: Callable[[], Unavailable] | None = None
+) -> Iterator[None]:
+    """Hold the lock alone; ``busy`` gives what is raised where somebody else holds it."""
+    yield from _held(path, exclusive=True, wait_s=wait_s, busy=busy)
 
 
-def _held(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[None]:
+def _held(
+    path: Path,
+    *,
+    exclusive: bool,
+    wait_s: float,
+    busy: Callable[[], Unavailable] | None = None,
+) -> Iterator[None]:
     if os.name != "posix":
-        yield from _held_elsewhere(path, wait_s)
+        yield from _held_elsewhere(path, wait_s, busy)
         return
     import fcntl
 
@@ -53,7 +61,7 @@ def _held(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise _busy(path) from None
+                    raise (busy() if busy else _busy(path)) from None
                 time.sleep(_POLL_S)
         yield
     finally:
@@ -76,7 +84,9 @@ def _open(path: Path, *, exclusive: bool) -> int | None:
         return None
 
 
-def _held_elsewhere(path: Path, wait_s: float) -> Iterator[None]:
+def _held_elsewhere(
+    path: Path, wait_s: float, busy: Callable[[], Unavailable] | None
+) -> Iterator[None]:
     """Where locks cannot be shared, everybody holds it alone."""
     from filelock import FileLock, Timeout
 
@@ -84,7 +94,7 @@ def _held_elsewhere(path: Path, wait_s: float) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise _busy(path) from None
+        raise (busy() if busy else _busy(path)) from None
     try:
         yield
     finally:

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from broken import broken_of
 from cli import SAMOVAR, copy_example, samovar
 from engines.processes import end, free_port, need, wait_until
 from engines.registry import run_registry
+from running import ROW, Load
 from samovar.core.reference import Reference
 from samovar.store.layout import Store
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
-ROW = [1, 0, 1, 24]
 INTERVAL_S = 0.5
 PATIENCE_S = 90
 
@@ -129,42 +128,6 @@ def following(
         end(agent.process)
         if agent.process.stdout is not None:
             agent.process.stdout.close()
-
-
-class Load:
-    """Clients with kept connections that ask without a pause."""
-
-    def __init__(self, url: str, clients: int = 4) -> None:
-        self.url = url
-        self.answers: list[int | str] = []
-        self._stop = threading.Event()
-        self._clients = [threading.Thread(target=self._ask) for _ in range(clients)]
-
-    def _ask(self) -> None:
-        with httpx.Client(trust_env=False, timeout=30) as client:
-            while not self._stop.is_set():
-                try:
-                    answer = client.post(f"{self.url}/predict", json=ROW)
-                    self.answers.append(answer.status_code)
-                except httpx.TransportError as error:
-                    self.answers.append(repr(error))
-
-    def __enter__(self) -> Load:
-        for client in self._clients:
-            client.start()
-        wait_until(lambda: len(self.answers) > 20)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.finish()
-
-    def finish(self) -> None:
-        """Ask some more, and no more."""
-        seen = len(self.answers)
-        wait_until(lambda: self._stop.is_set() or len(self.answers) > seen + 200)
-        self._stop.set()
-        for client in self._clients:
-            client.join()
 
 
 def test_new_bundles_are_served_without_a_lost_request_and_broken_ones_never(

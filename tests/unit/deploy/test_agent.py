@@ -13,13 +13,13 @@ import pytest
 from samovar.core.digest import Digest
 from samovar.core.reference import Reference
 from samovar.deploy.agent import unit
-from samovar.deploy.agent.door import endpoint_of, take_door
+from samovar.deploy.agent.orphans import FOLDER, find_orphans
 from samovar.deploy.agent.page import metrics_text
 from samovar.deploy.agent.records import EVENTS, STATE, Journal, State
-from samovar.deploy.agent.servers import FOLDER, find_orphans
 from samovar.deploy.agent.settings import Settings
-from samovar.deploy.agent.steps import answer_of
 from samovar.deploy.agent.watch import pause_s
+from samovar.deploy.commands import answer_of
+from samovar.deploy.doors.door import endpoint_of, take_door
 from samovar.errors import InvalidReference, Unavailable, UserError
 
 REFERENCE = "registry.example.com/team/titanic:prod"

@@ -13,14 +13,14 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from samovar.deploy.agent import steps
-from samovar.deploy.agent.crew import Crew
-from samovar.deploy.agent.door import endpoint_of, take_door
+from samovar.deploy import commands
+from samovar.deploy.agent.crew import AgentCrew
 from samovar.deploy.agent.failures import Failed, of_command, of_system
+from samovar.deploy.agent.orphans import find_orphans, start_server
 from samovar.deploy.agent.records import STATUS, Journal, State, alone, now
-from samovar.deploy.agent.servers import find_orphans, start_server
-from samovar.deploy.agent.steps import answer_of
 from samovar.deploy.agent.watch import Watcher, pause_s
+from samovar.deploy.commands import answer_of
+from samovar.deploy.doors.door import endpoint_of, take_door
 from samovar.errors import Unavailable
 from samovar.store.atomic import write_file
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from samovar.core.digest import Digest
-    from samovar.deploy.agent.servers import Server
     from samovar.deploy.agent.settings import Settings
     from samovar.deploy.agent.watch import Look
+    from samovar.deploy.doors.servers import Server
 
 _TICK_S: Final = 0.1
 _READY_WITHIN_S: Final = 600.0
@@ -74,7 +74,7 @@ class Agent:
         self._activity = "waiting"
         self._endpoint: str | None = None
         self._switches = 0
-        self._crew = Crew(journal=self._journal)
+        self._crew = AgentCrew(journal=self._journal)
 
     def run(self) -> None:
         """Serve and follow until told to stop.
@@ -274,12 +274,12 @@ class Agent:
     def _run(self, *arguments: str) -> None:
         """Run a command to its end; raise where it does not say yes."""
         with tempfile.TemporaryFile() as output:
-            process = steps.start(*arguments, stdout=output)
+            process = commands.start(*arguments, stdout=output)
             try:
                 while process.poll() is None:
                     self._wait()
             except BaseException:
-                steps.interrupt(process)
+                commands.interrupt(process)
                 raise
             output.seek(0)
             finished = answer_of(process.returncode, output.read())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from samovar.deploy.agent.steps import Finished
+    from samovar.deploy.commands import Finished
 
 _FINAL: Final = frozenset({1, 2})
 """Exit codes that trying again does not change: the answer is no, or it is no bundle."""

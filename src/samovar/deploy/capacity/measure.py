@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any, Final
 from samovar.bundle.serve import ServeOptions, prepare_server
 from samovar.deploy.capacity.cost import Sample, fit
 from samovar.deploy.capacity.sizing import Measured
+from samovar.deploy.doors.crew import end_crews
 from samovar.deploy.limits import Limits
 from samovar.deploy.replicas import start_process
+from samovar.deploy.running import RunFolder
 from samovar.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -72,12 +74,14 @@ def measure_bundle(
         home, store, bundle, name=name, python=None, options=options, progress=progress
     )
     with home.workspace() as workspace:
-        replica = start_process(server, workspace.name, Limits(), log=workspace / "log")
+        replica = start_process(server, bundle.digest, RunFolder(workspace), 0, Limits(), door=None)
         try:
+            replica.await_ready()
             progress("Measuring what a request costs")
-            return measure(replica.address, bundle.receipt, rows, process=replica.process.pid)
+            address = str(replica.server.url).removeprefix("http://")
+            return measure(address, bundle.receipt, rows, process=replica.server.pid)
         finally:
-            replica.remove()
+            end_crews([], [replica])
 
 
 def measure(address: str, receipt: Receipt, rows: int, *, process: int | None = None) -> Measured:

@@ -33,15 +33,18 @@ class Connection(asyncio.Protocol):
     ----------
     server : Server
         The worker's shared state.
+    is_clients : bool
+        Whether it came in at the door (docs/decisions/0014-switch.md).
     """
 
     __slots__ = (
         "_arrived", "_body_started", "_candidate", "_paused", "_reader", "deadline",
-        "is_blocked", "is_closing", "is_lost", "server", "transport", "waiting"
+        "is_blocked", "is_clients", "is_closing", "is_lost", "server", "transport", "waiting"
     )  # fmt: skip
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, is_clients: bool = False) -> None:
         self.server = server
+        self.is_clients = is_clients
         self.transport: Any = None
         self.waiting: deque[Exchange] = deque()
         self.deadline = 0.0
@@ -203,6 +206,9 @@ class Connection(asyncio.Protocol):
         waiting = self.waiting
         if not waiting or self.transport is None:
             return
+        aside = self.server.aside
+        if aside is not None:
+            aside.note(exchange, output)
         if waiting[0] is exchange:
             waiting.popleft()
             if exchange.output:

@@ -26,6 +26,11 @@ class Exchange:
         Whole and decoded.
     started : float
         When the request was whole, on the loop's clock.
+
+    Attributes
+    ----------
+    sent : bytes
+        The body as it came; only there where a shadow is to be asked too.
     """
 
     __slots__ = (
@@ -39,9 +44,12 @@ class Exchange:
         "output",
         "parameters",
         "rows",
+        "sent",
         "started",
         "status",
     )  # fmt: skip
+
+    sent: bytes
 
     def __init__(self, connection: Connection, head: Head, body: bytes, started: float) -> None:
         self.connection = connection

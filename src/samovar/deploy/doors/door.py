@@ -38,9 +38,11 @@ def take_door(address: str, port: int, *, beside: bool) -> socket.socket:
     Unavailable
         Where the port is somebody else's, or the address not of this machine.
     """
-    passed = _passed()
-    if passed is not None:
-        return passed
+    return _passed() or bind_door(address, port, beside=beside)
+
+
+def bind_door(address: str, port: int, *, beside: bool = False) -> socket.socket:
+    """Bind a door of one's own; the parameters and errors are those of :func:`take_door`."""
     try:
         family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
         if not beside:
@@ -53,6 +55,16 @@ def take_door(address: str, port: int, *, beside: bool) -> socket.socket:
             hint="Name another port with --port; --port 0 takes a free one.",
             code="port_taken",
         ) from error
+
+
+def shut_door(door: socket.socket) -> None:
+    """Turn away who waits at a door behind which nobody is left.
+
+    It stays bound, under the same descriptor, for a server that is yet to come.
+    """
+    host, port = door.getsockname()[:2]
+    with _bind(door.family, host, port, shared=True) as fresh:
+        os.dup2(fresh.fileno(), door.fileno(), inheritable=False)
 
 
 def endpoint_of(door: socket.socket) -> str:
