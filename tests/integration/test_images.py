@@ -195,6 +195,44 @@ def test_it_runs_read_only_without_capabilities_and_answers_as_the_receipt(
     assert state["ExitCode"] == 0
 
 
+ASK_OVER_GRPC = """
+import sys
+import numpy as np
+import tritonclient.grpc as triton
+client = triton.InferenceServerClient(sys.argv[1])
+tensors = []
+for column, value in zip(client.get_model_metadata("titanic").inputs, map(float, sys.argv[2:])):
+    kind = {"FP64": np.float64, "INT64": np.int64}[column.datatype]
+    tensors.append(triton.InferInput(column.name, [1], column.datatype))
+    tensors[-1].set_data_from_numpy(np.array([value], dtype=kind))
+print(client.infer("titanic", tensors).as_numpy("prediction").tolist())
+"""
+
+
+@pytest.mark.engine
+def test_it_answers_over_grpc_where_that_was_asked_for(built, docker_engine, http_clients):
+    _, home, _ = built
+    answer = samovar(
+        "build", "titanic", "--grpc", "--tag", "titanic-grpc", "--load", "--json",
+        SAMOVAR_HOME=home, DOCKER_HOST=docker_engine.host,
+    ).json  # fmt: skip
+    assert [layer["what"] for layer in answer["layers"] if "grpcio" in layer["what"]]
+    port, grpc_port = free_port(), free_port()
+    container = docker_engine.docker(
+        "run", "-d", "--read-only", "--cap-drop", "ALL", "--user", "65532",
+        "-p", f"127.0.0.1:{port}:5000", "-p", f"127.0.0.1:{grpc_port}:8001", "titanic-grpc",
+    ).stdout.strip()  # fmt: skip
+    wait_ready(f"http://127.0.0.1:{port}")
+    asked = [http_clients.python, "-c", ASK_OVER_GRPC, f"127.0.0.1:{grpc_port}", *map(str, ROW)]
+    done = subprocess.run(asked, check=False, capture_output=True, text=True)
+    assert done.stdout.strip() == "[1]", done.stderr
+    docker_engine.docker("stop", container)
+    state = json.loads(docker_engine.docker("inspect", container).stdout)[0]["State"]
+    assert state["ExitCode"] == 0
+    verdict = samovar("verify", "image:titanic-grpc", "--json", SAMOVAR_HOME=home).json
+    assert (verdict["verdict"], verdict["environment"]["mismatches"]) == ("IDENTICAL", [])
+
+
 @pytest.mark.engine
 def test_the_engine_knows_the_image_by_its_id_and_the_health_check_answers(loaded, docker_engine):
     shown = json.loads(docker_engine.docker("inspect", "titanic").stdout)[0]

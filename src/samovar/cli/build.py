@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Build packages that have no wheel from their source, in a sandbox without network.",
 )
+@click.option("--grpc", is_flag=True, help="Answer over gRPC too, on port 8001.")
 @click.pass_obj
 def command(
     screen: Screen,
@@ -61,6 +62,7 @@ def command(
     archive: str,
     load: bool,
     build_sdists: bool,
+    grpc: bool,
 ) -> int:
     """Build an image from a bundle, without a daemon; the same bundle gives the same digest."""
     return build(
@@ -73,4 +75,5 @@ def command(
         archive=archive,
         load=load,
         build_sdists=build_sdists,
+        grpc=grpc,
     )

@@ -14,6 +14,7 @@ from samovar.core.reference import Reference
 from samovar.errors import UserError
 from samovar.image.base_lock import DEBIAN
 from samovar.image.build import Options, build_image
+from samovar.image.config import ports_of
 from samovar.store.home import Home
 from samovar.store.layout import Store
 
@@ -37,6 +38,7 @@ def build(
     archive: str = "oci",
     load: bool = False,
     build_sdists: bool = False,
+    grpc: bool = False,
 ) -> int:
     """Build, write and load as the command's options say, and print its answer."""
     started = time.monotonic()
@@ -50,7 +52,7 @@ def build(
             home,
             store,
             bundle,
-            Options(base=base, platforms=platforms, build_sdists=build_sdists),
+            Options(base=base, platforms=platforms, build_sdists=build_sdists, grpc=grpc),
             names=() if name is None else (name,),
             progress=progress,
         )
@@ -65,7 +67,8 @@ def build(
             load_image(store, built.image, shown)
     reference = str(name) if name is not None else str(built.index.digest)
     document = built.to_json(familiar(reference), time.monotonic() - started)
-    screen.result(document, lambda console: _people(console, document, loaded=load))
+    ports = ports_of(grpc=grpc)
+    screen.result(document, lambda console: _people(console, document, ports, loaded=load))
     return exit_codes.DONE
 
 
@@ -82,7 +85,9 @@ def _write(store: Store, built: Built, name: Reference, path: Path, kind: str) -
     write_docker_archive(store, built.image, name, path)
 
 
-def _people(console: Console, document: dict[str, Any], *, loaded: bool) -> None:
+def _people(
+    console: Console, document: dict[str, Any], ports: tuple[int, ...], *, loaded: bool
+) -> None:
     again = "nothing had changed" if not document["built_layers"] else None
     made = again or f"{document['built_layers']} layers made"
     console.print(
@@ -92,8 +97,8 @@ def _people(console: Console, document: dict[str, Any], *, loaded: bool) -> None
     console.print(f"  {document['digest']}")
     for layer in document["layers"]:
         console.print(f"  {human_size(layer['size_bytes']):>9}  {layer['what']}")
-    port = "-p 5000:5000"
+    published = " ".join(f"-p {port}:{port}" for port in ports)
     if loaded:
-        console.print(f"Next: docker run --read-only {port} {document['ref']}")
+        console.print(f"Next: docker run --read-only {published} {document['ref']}")
     else:
         console.print(f"Next: samovar push {document['ref']} REGISTRY/NAME:TAG, or build --load")

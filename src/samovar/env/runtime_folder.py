@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _SOURCE: Final = Path(samovar.__file__).parent
 _COPIED: Final = ("core", "runtime")
-_REQUIREMENTS: Final = _SOURCE / "runtime" / "requirements.txt"
-_GRPC_REQUIREMENTS: Final = _SOURCE / "runtime" / "grpc" / "requirements.txt"
+REQUIREMENTS: Final = _SOURCE / "runtime" / "requirements.txt"
+GRPC_REQUIREMENTS: Final = _SOURCE / "runtime" / "grpc" / "requirements.txt"
 _READY: Final = ".ready"
 
 
@@ -54,7 +54,7 @@ def runtime_folder(
     def fill(folder: Path) -> None:
         progress("Preparing the runtime")
         copy_code(folder)
-        install_beside(folder, interpreter, _REQUIREMENTS, offline=offline)
+        install_beside(folder, interpreter, REQUIREMENTS, offline=offline)
 
     return kept_folder(home / f"{_code_digest()}-{kind_of(interpreter)}", fill)
 
@@ -67,9 +67,9 @@ def grpc_folder(home: Path, interpreter: Interpreter, *, offline: bool, progress
 
     def fill(folder: Path) -> None:
         progress("Preparing gRPC")
-        install_beside(folder, interpreter, _GRPC_REQUIREMENTS, offline=offline)
+        install_beside(folder, interpreter, GRPC_REQUIREMENTS, offline=offline)
 
-    digest = Digest.of(_GRPC_REQUIREMENTS.read_bytes()).short
+    digest = Digest.of(GRPC_REQUIREMENTS.read_bytes()).short
     return kept_folder(home / f"grpc-{digest}-{kind_of(interpreter)}", fill)
 
 

@@ -69,7 +69,9 @@ def assemble(
             )
             build = _builder(home, base, platform, progress) if options.build_sdists else None
             wheels = choose_for_base(home, bundle.lock, base, platform, travelling, build)
-            image, count = _one_image(home, store, bundle, base, wheels, platform, progress)
+            image, count = _one_image(
+                home, store, bundle, base, wheels, platform, progress, grpc=options.grpc
+            )
             images[platform] = image
             made += base.built + count
         index = store_index(store, bundle, list(images.values()), describe_image(bundle, None))
@@ -84,9 +86,11 @@ def _one_image(
     wheels: Wheels,
     platform: str,
     progress: Progress,
+    *,
+    grpc: bool,
 ) -> tuple[Image, int]:
     """Make the layers side by side, put them in order, and write the image."""
-    runtime = choose_runtime(home, base, platform)
+    runtime = choose_runtime(home, base, platform, grpc=grpc)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         jobs = package_layers(home, store, wheels, pool, progress)
         jobs += runtime_layers(home, store, runtime, pool, progress)
@@ -96,7 +100,7 @@ def _one_image(
         *base.layers,
         *(layer for layer, _ in answers),
         *bundle_layers(store, bundle),
-        start_layer(store, bundle, base, packages),
+        start_layer(store, bundle, base, packages, grpc=grpc),
     ]
     image = store_image(
         store,
@@ -104,6 +108,7 @@ def _one_image(
         platform=platform,
         layers=layers,
         described=describe_image(bundle, base),
+        grpc=grpc,
     )
     attach_evidence(
         home,
@@ -111,7 +116,7 @@ def _one_image(
         bundle=bundle,
         base=base,
         wheels=wheels,
-        runtime=runtime,
+        runtime=[wheel for wheels in runtime for wheel in wheels.chosen],
         image=image,
         platform=platform,
     )

@@ -33,11 +33,14 @@ class Options:
         Empty is this machine's.
     build_sdists : bool
         Build packages that have no wheel from their source, in a sandbox.
+    grpc : bool
+        Answer over gRPC too.
     """
 
     base: str = DEBIAN
     platforms: tuple[str, ...] = ()
     build_sdists: bool = False
+    grpc: bool = False
 
 
 def build_image(

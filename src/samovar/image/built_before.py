@@ -43,6 +43,7 @@ def inputs_of(bundle: Bundle, options: Options, platforms: tuple[str, ...]) -> D
                 "bundle": str(bundle.digest),
                 "base": [options.base, pinned],
                 "sdists": options.build_sdists,
+                "grpc": options.grpc,
                 "platforms": platforms,
                 "created": created_time(),
                 "samovar": [f"{path.name} {Digest.of(path.read_bytes())}" for path in own],

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from samovar import __version__
 from samovar.core.canonical import canonical_json
 from samovar.errors import UserError
-from samovar.image.paths import BUNDLE, PORT, PYTHON, RUNTIME, START, USER, VENV
+from samovar.image.paths import BUNDLE, GRPC_PORT, PORT, PYTHON, RUNTIME, START, USER, VENV
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +97,7 @@ def describe_image(bundle: Bundle, base: Base | None) -> Described:
 
 
 def image_config(
-    *, base: Base, platform: str, layers: Sequence[Layer], described: Described
+    *, base: Base, platform: str, layers: Sequence[Layer], described: Described, grpc: bool = False
 ) -> bytes:
     """Give the configuration; its digest is the image's ID, which no compressor can change."""
     operating_system, _, architecture = platform.partition("/")
@@ -106,7 +106,7 @@ def image_config(
             "created": described.created,
             "os": operating_system,
             "architecture": architecture,
-            "config": _execution(base, described),
+            "config": _execution(base, described, ports_of(grpc=grpc)),
             "rootfs": {"type": "layers", "diff_ids": [str(layer.diff_id) for layer in layers]},
             "history": [
                 {"created": described.created, "created_by": f"samovar build: {layer.what}"}
@@ -116,11 +116,16 @@ def image_config(
     )
 
 
-def _execution(base: Base, described: Described) -> dict[str, Any]:
+def ports_of(*, grpc: bool) -> tuple[int, ...]:
+    """Give the ports that an image exposes."""
+    return (PORT, GRPC_PORT) if grpc else (PORT,)
+
+
+def _execution(base: Base, described: Described, ports: Sequence[int]) -> dict[str, Any]:
     variables = {**base.variables, **VARIABLES, "PATH": _path(base)}
     return {
         "User": f"{USER}:{USER}",
-        "ExposedPorts": {f"{PORT}/tcp": {}},
+        "ExposedPorts": {f"{port}/tcp": {} for port in ports},
         "Env": [f"{name}={value}" for name, value in sorted(variables.items())],
         "Entrypoint": list(ENTRYPOINT),
         "WorkingDir": f"{BUNDLE}/project",

@@ -18,6 +18,7 @@ from samovar.env.runtime_folder import boot_file, code_files, code_path
 from samovar.errors import Damaged, UserError
 from samovar.image.config import ENTRYPOINT, VERSION
 from samovar.image.installed import SitePackages
+from samovar.image.manifest import GRPC_JOB
 from samovar.image.paths import BUNDLE, JOB, RUNTIME, START, site_packages
 from samovar.image.platform import own_platform
 
@@ -172,8 +173,10 @@ def _start(image: FoundImage, root: RootFiles, expected: Expected) -> list[str]:
     for path, fields in wanted.items():
         found = root.read(path.strip("/"), most_bytes=_MOST_BYTES)
         document = None if found is None else _json(found)
-        if not isinstance(document, dict) or any(
-            document.get(name) != value for name, value in fields.items()
+        if (
+            not isinstance(document, dict)
+            or any(document.get(name) != value for name, value in fields.items())
+            or document.get("grpc") not in (None, GRPC_JOB)
         ):
             altered.append(path.strip("/"))
     return altered

@@ -15,11 +15,10 @@ from samovar.core import layout
 from samovar.core.platforms import marker_environment
 from samovar.env.export import to_requirements
 from samovar.env.lock import Lock
-from samovar.env.runtime_folder import copy_code
+from samovar.env.runtime_folder import GRPC_REQUIREMENTS, REQUIREMENTS, copy_code
 from samovar.errors import UserError
 from samovar.image import config, paths
 from samovar.image.manifest import jobs
-from samovar.image.packages import RUNTIME_REQUIREMENTS
 from samovar.image.platform import own_platform
 from samovar.store.atomic import write_file
 
@@ -33,7 +32,7 @@ _DOCKERFILE: Final = Template("""\
 # Docker, and has the same digest wherever it is built.
 #
 #   docker build -t $name:$version .
-#   docker run --read-only --cap-drop ALL -p $port:$port $name:$version
+#   docker run --read-only --cap-drop ALL $publish $name:$version
 #
 # To share it on Docker Hub:
 #
@@ -64,7 +63,7 @@ COPY bundle/ $srv/
 ENV $variables
 WORKDIR $srv/project
 USER $user:$user
-EXPOSE $port
+EXPOSE $ports
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \\
   CMD $health
@@ -84,7 +83,9 @@ _IGNORE: Final = """\
 _OURS: Final = ("runtime", "jobs", "bundle")
 
 
-def write_dockerfile(bundle: Bundle, unpacked: Path, folder: Path) -> list[str]:
+def write_dockerfile(
+    bundle: Bundle, unpacked: Path, folder: Path, *, grpc: bool = False
+) -> list[str]:
     """Write the Dockerfile, its ``.dockerignore`` and everything it copies.
 
     Parameters
@@ -95,6 +96,8 @@ def write_dockerfile(bundle: Bundle, unpacked: Path, folder: Path) -> list[str]:
         Its files.
     folder : Path
         Where all goes; made where it is absent. What samovar wrote there before is replaced.
+    grpc : bool
+        Answer over gRPC too.
 
     Returns
     -------
@@ -115,14 +118,17 @@ def write_dockerfile(bundle: Bundle, unpacked: Path, folder: Path) -> list[str]:
     lock = Lock.from_bytes(bundle.lock)
     environment = marker_environment(own_platform(), bundle.document.python)
     (folder / "jobs").mkdir()
-    for path, data in jobs(bundle, lock.packages_for(environment)).items():
+    for path, data in jobs(bundle, lock.packages_for(environment), grpc=grpc).items():
         write_file(folder / "jobs" / path.rpartition("/")[2], data)
     wheels = f"bundle/{layout.WHEELS}" if (unpacked / layout.WHEELS).is_dir() else None
     texts = {
-        "Dockerfile": dockerfile(bundle, has_wheels=wheels is not None),
+        "Dockerfile": dockerfile(bundle, has_wheels=wheels is not None, grpc=grpc),
         ".dockerignore": _IGNORE,
         "requirements.txt": to_requirements(lock.packages, wheels=wheels),
-        "runtime-requirements.txt": RUNTIME_REQUIREMENTS.read_text(encoding="utf-8"),
+        "runtime-requirements.txt": "".join(
+            path.read_text(encoding="utf-8")
+            for path in ((REQUIREMENTS, GRPC_REQUIREMENTS) if grpc else (REQUIREMENTS,))
+        ),
     }
     for name, text in texts.items():
         write_file(folder / name, text.encode())
@@ -130,7 +136,7 @@ def write_dockerfile(bundle: Bundle, unpacked: Path, folder: Path) -> list[str]:
     return sorted([*texts, *(path.relative_to(folder).as_posix() for path in copied)])
 
 
-def dockerfile(bundle: Bundle, *, has_wheels: bool) -> str:
+def dockerfile(bundle: Bundle, *, has_wheels: bool, grpc: bool = False) -> str:
     """Give the Dockerfile's text.
 
     Parameters
@@ -139,8 +145,10 @@ def dockerfile(bundle: Bundle, *, has_wheels: bool) -> str:
         What is to run.
     has_wheels : bool
         Whether wheels travel with it.
+    grpc : bool
+        Answer over gRPC too.
     """
-    document = bundle.document
+    document, ports = bundle.document, config.ports_of(grpc=grpc)
     variables = {**config.VARIABLES, "PATH": f"/{paths.VENV}/bin:$PATH"}
     lines = [f'{name}="{value}"' for name, value in sorted(variables.items())]
     return _DOCKERFILE.substitute(
@@ -151,7 +159,8 @@ def dockerfile(bundle: Bundle, *, has_wheels: bool) -> str:
         venv=paths.VENV,
         runtime=paths.RUNTIME,
         srv=paths.BUNDLE,
-        port=paths.PORT,
+        ports=" ".join(map(str, ports)),
+        publish=" ".join(f"-p {port}:{port}" for port in ports),
         user=paths.USER,
         variables=" \\\n    ".join(lines),
         health=_exec_form(config.HEALTH_COMMAND),

@@ -25,11 +25,14 @@ from samovar.store.atomic import write_file
 from samovar.store.referrer import attach
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from samovar.bundle.opened import Bundle
     from samovar.core.descriptor import Descriptor
     from samovar.image.base import Base
     from samovar.image.made import Image
     from samovar.image.packages import Wheels
+    from samovar.image.wheel_choice import ChosenWheel
     from samovar.store.home import Home
     from samovar.store.layout import Store
 
@@ -47,7 +50,7 @@ def attach_evidence(
     bundle: Bundle,
     base: Base,
     wheels: Wheels,
-    runtime: Wheels,
+    runtime: Sequence[ChosenWheel],
     image: Image,
     platform: str,
 ) -> tuple[Descriptor, Descriptor]:
@@ -67,7 +70,12 @@ def attach_evidence(
 
 
 def provenance(
-    bundle: Bundle, base: Base, wheels: Wheels, runtime: Wheels, image: Image, platform: str
+    bundle: Bundle,
+    base: Base,
+    wheels: Wheels,
+    runtime: Sequence[ChosenWheel],
+    image: Image,
+    platform: str,
 ) -> dict[str, Any]:
     """Give the in-toto statement that says what an image was made of.
 
@@ -79,7 +87,7 @@ def provenance(
         _material("samovar:lock/pylock.toml", Digest.of(bundle.lock)),
     ]
     materials += _trained_on(bundle)
-    for wheel in (*wheels.chosen, *runtime.chosen):
+    for wheel in (*wheels.chosen, *runtime):
         uri = f"pkg:pypi/{wheel.package.name}@{wheel.package.version}?file_name={wheel.file.name}"
         materials.append({"uri": uri, "digest": {"sha256": wheel.file.sha256}})
     materials += [
@@ -127,10 +135,12 @@ def _material(uri: str, digest: Digest) -> dict[str, Any]:
     return {"uri": uri, "digest": {"sha256": digest.hex}}
 
 
-def _sbom(home: Home, bundle: Bundle, base: Base, wheels: Wheels, runtime: Wheels) -> bytes:
+def _sbom(
+    home: Home, bundle: Bundle, base: Base, wheels: Wheels, runtime: Sequence[ChosenWheel]
+) -> bytes:
     """Write the SBOM, or take the one of the same components: a new model changes none."""
     created = created_time()
-    listed = components(base, wheels.chosen, runtime.chosen)
+    listed = components(base, wheels.chosen, runtime)
     key = canonical_json(
         {
             "version": _VERSION,

@@ -14,7 +14,7 @@ from samovar.core.tar import TarMember
 from samovar.image.config import Described, image_config
 from samovar.image.layer import store_layer
 from samovar.image.made import Image, Layer
-from samovar.image.paths import BUNDLE, JOB, PORT, START, VENV
+from samovar.image.paths import BUNDLE, GRPC_PORT, JOB, PORT, RUNTIME, START, VENV
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,13 +59,21 @@ def _as_layer(blob: Descriptor) -> str:
     return media_types.OCI_LAYER_GZIP if is_gzip else media_types.OCI_LAYER_TAR
 
 
-def jobs(bundle: Bundle, packages: Sequence[LockedPackage]) -> dict[str, bytes]:
+GRPC_JOB: Final = {"port": GRPC_PORT, "packages": f"/{RUNTIME}"}
+"""What the server is told of gRPC, whose packages lie beside the runtime's."""
+
+
+def jobs(
+    bundle: Bundle, packages: Sequence[LockedPackage], *, grpc: bool = False
+) -> dict[str, bytes]:
     """Give the files that tell an image's first process what to do, by their paths in the image.
 
     Parameters
     ----------
     packages : sequence of LockedPackage
         What the lock wants there; it is checked before anything of the bundle is loaded.
+    grpc : bool
+        Answer over gRPC too.
     """
     wanted = {
         "python": bundle.document.python,
@@ -84,13 +92,19 @@ def jobs(bundle: Bundle, packages: Sequence[LockedPackage]) -> dict[str, bytes]:
         "max_body_bytes": _MAX_BODY_BYTES,
         "max_queue": _MAX_QUEUE,
         "ready": "text",
+        **({"grpc": GRPC_JOB} if grpc else {}),
     }
     start = {"verb": "start", "bundle": BUNDLE, "numerics": bundle.receipt.numerics, "then": JOB}
     return {JOB: canonical_json(serve), START: canonical_json(start)}
 
 
 def start_layer(
-    store: Store, bundle: Bundle, base: Base, packages: Sequence[LockedPackage]
+    store: Store,
+    bundle: Bundle,
+    base: Base,
+    packages: Sequence[LockedPackage],
+    *,
+    grpc: bool = False,
 ) -> Layer:
     """Write the layer that joins the others: the virtual environment's frame, and what to start."""
     home, _, program = base.python.rpartition("/")
@@ -101,7 +115,7 @@ def start_layer(
     members = [
         *(
             TarMember(path=path.lstrip("/"), data=data)
-            for path, data in jobs(bundle, packages).items()
+            for path, data in jobs(bundle, packages, grpc=grpc).items()
         ),
         TarMember(path=f"{VENV}/pyvenv.cfg", data=frame.encode()),
         TarMember(path=f"{VENV}/bin/python", link=base.python),
@@ -113,10 +127,18 @@ def start_layer(
 
 
 def store_image(
-    store: Store, *, base: Base, platform: str, layers: Sequence[Layer], described: Described
+    store: Store,
+    *,
+    base: Base,
+    platform: str,
+    layers: Sequence[Layer],
+    described: Described,
+    grpc: bool = False,
 ) -> Image:
     """Write an image's configuration and manifest."""
-    config = image_config(base=base, platform=platform, layers=layers, described=described)
+    config = image_config(
+        base=base, platform=platform, layers=layers, described=described, grpc=grpc
+    )
     config_digest = store.put_bytes(config)
     stored = store.put_document(
         Manifest(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import samovar
 from samovar.core import layout as bundle_layout
@@ -13,7 +13,13 @@ from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
 from samovar.core.tar import TarMember
 from samovar.env.lock import Lock, LockedFile, LockedPackage
-from samovar.env.runtime_folder import boot_file, code_files, code_path
+from samovar.env.runtime_folder import (
+    GRPC_REQUIREMENTS,
+    REQUIREMENTS,
+    boot_file,
+    code_files,
+    code_path,
+)
 from samovar.errors import Damaged
 from samovar.image.download import Download, fetch_all
 from samovar.image.layer import store_layer
@@ -36,9 +42,6 @@ if TYPE_CHECKING:
     from samovar.store.layout import Store
 
     Progress = Callable[[str], None]
-
-_SOURCE: Final = Path(samovar.__file__).parent
-RUNTIME_REQUIREMENTS: Final = _SOURCE / "runtime" / "requirements.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +203,8 @@ def choose_for_base(
     )
 
 
-def choose_runtime(home: Home, base: Base, platform: str) -> Wheels:
-    """Choose the wheels of the runtime's own pinned packages for a base.
+def choose_runtime(home: Home, base: Base, platform: str, *, grpc: bool) -> list[Wheels]:
+    """Choose the wheels of the runtime's own pinned packages for a base, and gRPC's if wanted.
 
     Raises
     ------
@@ -210,11 +213,16 @@ def choose_runtime(home: Home, base: Base, platform: str) -> Wheels:
     Damaged
         Where the index has another file than samovar pins.
     """
-    pinned = RUNTIME_REQUIREMENTS.read_bytes()
+    requirements = (REQUIREMENTS, GRPC_REQUIREMENTS) if grpc else (REQUIREMENTS,)
+    return [_choose_pinned(home, base, platform, pinned) for pinned in requirements]
+
+
+def _choose_pinned(home: Home, base: Base, platform: str, requirements: Path) -> Wheels:
+    pinned = requirements.read_bytes()
     memory = home.cache("image") / f"runtime-{_choice_key(pinned, base, platform)}.json"
     chosen = _remembered(memory)
     if chosen is None:
-        lock = _runtime_lock(home, base.minor)
+        lock = _runtime_lock(home, base.minor, requirements)
         chosen = choose_wheels(lock, platform=platform, minor=base.minor, libc=base.libc)
         for wheel in chosen:
             if wheel.file.sha256.encode() not in pinned:
@@ -228,14 +236,14 @@ def choose_runtime(home: Home, base: Base, platform: str) -> Wheels:
 
 
 def runtime_layers(
-    home: Home, store: Store, wheels: Wheels, pool: Executor, progress: Progress
+    home: Home, store: Store, runtime: Sequence[Wheels], pool: Executor, progress: Progress
 ) -> list[Future[tuple[Layer, bool]]]:
     """Begin the runtime's layers: its packages, then samovar's own code."""
-    what = ", ".join(f"{wheel.package.name} {wheel.package.version}" for wheel in wheels.chosen)
-    return [
-        pool.submit(_wheel_layer, home, store, wheels, f"runtime: {what}", progress),
-        pool.submit(_code_layer, home, store),
-    ]
+    begun = []
+    for wheels in runtime:
+        what = ", ".join(f"{wheel.package.name} {wheel.package.version}" for wheel in wheels.chosen)
+        begun.append(pool.submit(_wheel_layer, home, store, wheels, f"runtime: {what}", progress))
+    return [*begun, pool.submit(_code_layer, home, store)]
 
 
 def _code_layer(home: Home, store: Store) -> tuple[Layer, bool]:
@@ -286,7 +294,7 @@ def _remembered(memory: Path) -> tuple[ChosenWheel, ...] | None:
         return None
 
 
-def _runtime_lock(home: Home, minor: str) -> Lock:
+def _runtime_lock(home: Home, minor: str, requirements: Path) -> Lock:
     """Find where the pinned packages are to be had; the index is the user's own."""
     from samovar.env.uv import run_uv
 
@@ -294,7 +302,7 @@ def _runtime_lock(home: Home, minor: str) -> Lock:
         output = workspace / "pylock.toml"
         run_uv(
             ["pip", "compile", "--universal", "--no-deps", "--no-header", "--no-config", "-q",
-             "--format", "pylock.toml", "--python-version", minor, str(RUNTIME_REQUIREMENTS),
+             "--format", "pylock.toml", "--python-version", minor, str(requirements),
              "-o", str(output)],
             offline=is_offline(),
         )  # fmt: skip

@@ -14,6 +14,8 @@ START: Final = "/etc/samovar/start.json"
 JOB: Final = "/etc/samovar/job.json"
 BUNDLE: Final = "/srv"
 PORT: Final = 5000
+GRPC_PORT: Final = 8001
+"""Of images that answer over gRPC too; other servers of the protocol listen there."""
 USER: Final = 65532
 """Numeric, so that Kubernetes' ``runAsNonRoot`` can be sure of it; the number of distroless."""
 

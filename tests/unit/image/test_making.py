@@ -177,6 +177,16 @@ def test_the_configuration_runs_as_nobody_and_stops_on_sigterm(bundle, base):
     assert "PYTHONHASHSEED=0" in run["Env"]
 
 
+def test_grpc_is_exposed_and_started_only_where_it_is_asked_for(store, bundle, base):
+    made = {"base": base, "platform": "linux/amd64", "layers": base.layers}
+    described = describe_image(bundle, base)
+    document = json.loads(image_config(**made, described=described, grpc=True))
+    assert document["config"]["ExposedPorts"] == {"5000/tcp": {}, "8001/tcp": {}}
+    for grpc, wanted in ((True, {"port": 8001, "packages": "/opt/samovar"}), (False, None)):
+        found = layer_files(store, start_layer(store, bundle, base, (), grpc=grpc))
+        assert json.loads(found["etc/samovar/job.json"]).get("grpc") == wanted
+
+
 def test_time_is_the_source_date_epoch_or_none(bundle, base, monkeypatch):
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     assert describe_image(bundle, base).created == "1970-01-01T00:00:00Z"
