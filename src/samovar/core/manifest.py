@@ -37,19 +37,8 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Encode as canonical JSON; the digest of these bytes is the manifest's."""
-        document: dict[str, Any] = {
-            "schemaVersion": 2,
-            "mediaType": self.media_type,
-            "config": self.config.to_json(),
-            "layers": [layer.to_json() for layer in self.layers],
-        }
-        if self.artifact_type is not None:
-            document["artifactType"] = self.artifact_type
-        if self.subject is not None:
-            document["subject"] = self.subject.to_json()
-        if self.annotations:
-            document["annotations"] = dict(self.annotations)
-        return canonical_json(document)
+        layers = [layer.to_json() for layer in self.layers]
+        return _encoded(self, {"config": self.config.to_json(), "layers": layers})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
@@ -61,18 +50,11 @@ class Manifest:
             Naming the field that is wrong.
         """
         document = _document(data, media_types.MANIFESTS, "manifest")
-        layers = document.get("layers")
-        if not isinstance(layers, list):
-            raise Damaged("The manifest has no list of layers.")
-        subject = document.get("subject")
         return cls(
+            layers=_listed(document, "layers", "manifest"),
             config=Descriptor.from_json(document.get("config"), where="manifest.config"),
-            layers=tuple(
-                Descriptor.from_json(layer, where=f"manifest.layers[{i}]")
-                for i, layer in enumerate(layers)
-            ),
             artifact_type=document.get("artifactType"),
-            subject=subject and Descriptor.from_json(subject, where="manifest.subject"),
+            subject=_subject(document, "manifest"),
             annotations=document.get("annotations") or {},
             media_type=document.get("mediaType") or media_types.OCI_MANIFEST,
         )
@@ -95,18 +77,7 @@ class Index:
 
     def to_bytes(self) -> bytes:
         """Encode as canonical JSON; the digest of these bytes is the index's."""
-        document: dict[str, Any] = {
-            "schemaVersion": 2,
-            "mediaType": self.media_type,
-            "manifests": [manifest.to_json() for manifest in self.manifests],
-        }
-        if self.artifact_type is not None:
-            document["artifactType"] = self.artifact_type
-        if self.subject is not None:
-            document["subject"] = self.subject.to_json()
-        if self.annotations:
-            document["annotations"] = dict(self.annotations)
-        return canonical_json(document)
+        return _encoded(self, {"manifests": [one.to_json() for one in self.manifests]})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Index:
@@ -118,17 +89,10 @@ class Index:
             Naming the field that is wrong.
         """
         document = _document(data, media_types.INDEXES, "index")
-        manifests = document.get("manifests")
-        if not isinstance(manifests, list):
-            raise Damaged("The index has no list of manifests.")
-        subject = document.get("subject")
         return cls(
-            manifests=tuple(
-                Descriptor.from_json(manifest, where=f"index.manifests[{i}]")
-                for i, manifest in enumerate(manifests)
-            ),
+            manifests=_listed(document, "manifests", "index"),
             artifact_type=document.get("artifactType"),
-            subject=subject and Descriptor.from_json(subject, where="index.subject"),
+            subject=_subject(document, "index"),
             annotations=document.get("annotations") or {},
             media_type=document.get("mediaType") or media_types.OCI_INDEX,
         )
@@ -143,6 +107,31 @@ def describe(content: Manifest | Index) -> tuple[Descriptor, bytes]:
         size_bytes=len(data),
         artifact_type=content.artifact_type,
     ), data
+
+
+def _encoded(content: Manifest | Index, own: dict[str, Any]) -> bytes:
+    document = {"schemaVersion": 2, "mediaType": content.media_type, **own}
+    if content.artifact_type is not None:
+        document["artifactType"] = content.artifact_type
+    if content.subject is not None:
+        document["subject"] = content.subject.to_json()
+    if content.annotations:
+        document["annotations"] = dict(content.annotations)
+    return canonical_json(document)
+
+
+def _listed(document: Mapping[str, Any], key: str, what: str) -> tuple[Descriptor, ...]:
+    found = document.get(key)
+    if not isinstance(found, list):
+        raise Damaged(f"The {what} has no list of {key}.")
+    return tuple(
+        Descriptor.from_json(one, where=f"{what}.{key}[{i}]") for i, one in enumerate(found)
+    )
+
+
+def _subject(document: Mapping[str, Any], what: str) -> Descriptor | None:
+    subject = document.get("subject")
+    return Descriptor.from_json(subject, where=f"{what}.subject") if subject else None
 
 
 def _document(data: bytes, media: Sequence[str] | frozenset[str], what: str) -> dict[str, Any]:
