@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import tempfile
 import zipfile
+from collections import OrderedDict, defaultdict, deque
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
 
 from samovar.core.allowlist import Policy
 from samovar.core.compression import compression_of, decompressed, limit_for
@@ -16,6 +21,7 @@ from samovar.model.audit import audit_file
 from samovar.model.findings import Log
 from samovar.model.source import Source
 from samovar.model.streams import read_streams
+from samovar.runtime.loading import load_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +57,13 @@ def read_model(content: bytes) -> None:
     json.dumps(report.to_json()).encode()
 
 
+def load(content: bytes) -> None:
+    """Load what the audit accepts, as a model's environment does: it may fail, and not crash."""
+    with file_of(content) as path:
+        if audit_file(path).ok:
+            load_model(path, "pickle", method="predict")
+
+
 def read_compressed(content: bytes) -> None:
     kind = compression_of(content)
     if kind is not None:
@@ -81,6 +94,22 @@ def models(*endings: str) -> Iterator[bytes]:
 
 def pickles() -> Iterator[bytes]:
     return models(".pkl", ".joblib")
+
+
+def honest() -> Iterator[bytes]:
+    """Give small pickles of what models are made of."""
+    structured = np.array([(1, b"a", "b")], dtype=[("x", "i4"), ("y", "S3"), ("z", "U2")])
+    values = [
+        np.arange(3.0), structured, np.array(["a", None], dtype=object), np.float32(1.5),
+        np.datetime64("2020-01-01"), np.ma.masked_array([1, 2], [True, False]), np.log1p,
+        np.random.RandomState(1), np.random.default_rng(1), slice(1, None), {1: (2.5, "a")},
+        pd.Index(["a", "b"]), pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), pd.Timestamp(0),
+        pd.CategoricalDtype(["a"]), pd.Categorical(["a", "b"]), pd.MultiIndex.from_tuples([(1, 2)]),
+        pd.array([1, None], dtype="Int64"), OrderedDict(a=1), defaultdict(int, a=1), deque([1]),
+    ]  # fmt: skip
+    for value in values:
+        for protocol in (2, 5):
+            yield pickle.dumps(value, protocol)
 
 
 def all_models() -> Iterator[bytes]:

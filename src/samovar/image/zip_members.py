@@ -4,31 +4,25 @@ A wheel's files are deflate streams, and so is the inside of a gzip file: a laye
 they are (image/layer.py), which spares compressing them again and makes the layer's bytes depend
 on the wheel alone.
 
-References
-----------
-PKWARE APPNOTE.TXT, sections 4.3.7 (local file header) and 4.4.4 (general purpose bits).
+What every reader of zips asks of them: store/zip_headers.py.
 """
 
 from __future__ import annotations
 
 import mmap
-import stat
-import struct
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from samovar.errors import Damaged, Refused
+from samovar.store.zip_headers import BROKEN, content_begins, is_executable, sharing, why_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LOCAL_HEADER: Final = struct.Struct("<4s5H3L2H")
-_ENCRYPTED: Final = 0x1
 _MAX_MEMBERS: Final = 200_000
 _MAX_BYTES: Final = 16 * 1024**3
-_UNIX: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +103,12 @@ def read_members(path: Path) -> Iterator[ZipMember]:
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-    except (zipfile.BadZipFile, RuntimeError, ValueError, struct.error) as error:
+    except BROKEN as error:
         raise Damaged(f"{path.name} is not a zip archive.", why=str(error)) from error
     if len(infos) > _MAX_MEMBERS or sum(info.file_size for info in infos) > _MAX_BYTES:
         raise Refused(f"{path.name} would unpack to too much.", code="hostile_wheel")
+    if (shared := sharing(infos)) is not None:
+        raise _refuse(path.name, shared.filename, "shares its bytes with another member")
     seen: set[str] = set()
     for info in infos:
         _check(path.name, info)
@@ -131,46 +127,25 @@ def _check(archive: str, info: zipfile.ZipInfo) -> None:
         raise _refuse(archive, name, "is not a plain relative path")
     if any(part in {"", ".", ".."} for part in parts) or parts[0].endswith(":"):
         raise _refuse(archive, name, "is not a plain relative path")
-    mode = info.external_attr >> 16 if info.create_system == _UNIX else 0
-    if stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        raise _refuse(archive, name, "is a link or a device")
-    if info.flag_bits & _ENCRYPTED:
-        raise _refuse(archive, name, "is encrypted")
-    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise _refuse(archive, name, "is compressed in a way that wheels are not")
+    if (why := why_refused(info)) is not None:
+        raise _refuse(archive, name, why)
 
 
 def _member(archive: str, data: memoryview, info: zipfile.ZipInfo) -> ZipMember:
-    start = info.header_offset
     try:
-        fields = _LOCAL_HEADER.unpack_from(data, start)
-    except struct.error as error:
-        raise Damaged(f"{archive} ends within {info.filename!r}.") from error
-    name_start = start + _LOCAL_HEADER.size
-    content = name_start + fields[9] + fields[10]
-    # Readers that trust the one or the other header would see different files.
-    local_name = bytes(data[name_start : name_start + fields[9]])
-    if (
-        fields[0] != b"PK\x03\x04"
-        or local_name != _encoded(info)
-        or fields[3] != info.compress_type
-    ):
-        raise Damaged(f"{archive} says two things of {info.filename!r}.")
+        content = content_begins(lambda at, size: bytes(data[at : at + size]), info)
+    except BROKEN as error:
+        raise Damaged(f"{archive} says two things of {info.filename!r}.", why=str(error)) from error
     if content + info.compress_size > len(data):
         raise Damaged(f"{archive} ends within {info.filename!r}.")
-    mode = info.external_attr >> 16 if info.create_system == _UNIX else 0
     return ZipMember(
         path=info.filename,
         raw=data[content : content + info.compress_size],
         deflated=info.compress_type == zipfile.ZIP_DEFLATED,
         size_bytes=info.file_size,
         crc32=info.CRC,
-        executable=bool(mode & 0o100),
+        executable=is_executable(info),
     )
-
-
-def _encoded(info: zipfile.ZipInfo) -> bytes:
-    return info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
 
 
 def _refuse(archive: str, name: str, why: str) -> Refused:

@@ -4,36 +4,34 @@ Readers disagree about a zip with data before or between its members, with heade
 the directory, or with flags that say what is not so; torch, NumPy and scanners then read different
 files. What is not laid out plainly is refused.
 
-References
-----------
-PKWARE APPNOTE.TXT, sections 4.3.7 (local headers) and 4.3.12 (central directory).
+What every reader of zips asks of them: store/zip_headers.py.
 """
 
 from __future__ import annotations
 
 import io
-import struct
 import zipfile
-import zlib
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from samovar.model.source import broken
+from samovar.store.zip_headers import (
+    BROKEN,
+    DESCRIPTOR_FOLLOWS,
+    content_begins,
+    flags_before,
+    why_refused,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LOCAL: Final = struct.Struct("<4s5H3L2H")
 _DESCRIPTOR: Final = b"PK\x07\x08"
 _DESCRIPTOR_SIZES: Final = (12, 16, 20, 24)
-_FOLLOWED_BY_DESCRIPTOR: Final = 0x08
 # Bits that change nothing of the bytes: compression level, descriptor, UTF-8 names.
-_HARMLESS_FLAGS: Final = 0x0002 | 0x0004 | _FOLLOWED_BY_DESCRIPTOR | 0x0800
+_HARMLESS_FLAGS: Final = 0x0002 | 0x0004 | DESCRIPTOR_FOLLOWS | 0x0800
 _ENDING_BYTES: Final = 22
-_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _MEMBERS: Final = 100_000
 _RATIO: Final = 1100
-_BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error, ValueError)
-"""What the standard library raises on a zip that is none, or that is cut off or altered."""
 
 
 class Archive:
@@ -57,7 +55,7 @@ class Archive:
             self._zip = zipfile.ZipFile(self._file)
             self.members = self._zip.infolist()
             _check(self._zip, self._file)
-        except _BROKEN as error:
+        except BROKEN as error:
             self._file.close()
             raise broken(f"The zip cannot be read: {error}.") from error
         except BaseException:
@@ -80,7 +78,7 @@ class Archive:
         """Open a member; its checksum is checked at its end."""
         try:
             return io.BufferedReader(_Content(self._zip.open(member)), 1 << 16)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise broken(f"The zip cannot be read: {error}.") from error
 
 
@@ -101,7 +99,7 @@ class _Content(io.RawIOBase):
         view = memoryview(buffer)
         try:
             data = self._content.read(len(view))
-        except _BROKEN as error:
+        except BROKEN as error:
             raise broken(f"A member of the zip is damaged: {error}.") from error
         view[: len(data)] = data
         return len(data)
@@ -128,8 +126,8 @@ def _check(archive: zipfile.ZipFile, file: io.BufferedReader) -> None:
 def _check_member(member: zipfile.ZipInfo) -> None:
     if member.flag_bits & ~_HARMLESS_FLAGS:
         raise broken(f"The member {member.filename!r} has unusual flags.")
-    if member.compress_type not in _METHODS:
-        raise broken(f"The member {member.filename!r} is compressed in a way that is not read.")
+    if (why := why_refused(member)) is not None:
+        raise broken(f"The member {member.filename!r} {why}.")
     if member.file_size > _RATIO * member.compress_size + 1024:
         raise broken(f"The member {member.filename!r} claims to be a bomb.")
 
@@ -150,20 +148,12 @@ def _gap_is_descriptor(file: io.BufferedReader, begin: int, end: int) -> bool:
 
 def _end_of(file: io.BufferedReader, member: zipfile.ZipInfo) -> int:
     """Compare the local header with the directory and give where the member's bytes end."""
-    file.seek(member.header_offset)
-    fields: tuple[Any, ...] = _LOCAL.unpack(file.read(_LOCAL.size))
-    signature, _, flags, method = fields[:4]
-    sizes, name_length, extra_length = fields[7:9], fields[9], fields[10]
-    name = file.read(name_length)
-    if signature != b"PK\x03\x04" or method != member.compress_type or flags != member.flag_bits:
+
+    def read_at(offset: int, size: int) -> bytes:
+        file.seek(offset)
+        return file.read(size)
+
+    begin = content_begins(read_at, member)
+    if flags_before(read_at, member) != member.flag_bits:
         raise broken(f"The member {member.filename!r} contradicts the directory.")
-    if name != member.orig_filename.encode("utf-8" if flags & 0x0800 else "cp437"):
-        raise broken(f"The member {member.filename!r} has another name in its own header.")
-    stated = (member.compress_size, member.file_size)
-    if not flags & _FOLLOWED_BY_DESCRIPTOR and any(
-        size not in {wanted, 0xFFFFFFFF} for size, wanted in zip(sizes, stated, strict=True)
-    ):
-        raise broken(f"The member {member.filename!r} has another size in its own header.")
-    return int(member.header_offset + _LOCAL.size + name_length + extra_length) + (
-        member.compress_size
-    )
+    return begin + member.compress_size

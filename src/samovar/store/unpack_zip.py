@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import stat
 import zipfile
-import zlib
+from functools import partial
 from typing import IO, TYPE_CHECKING, Final
 
 from samovar.store.unpack import Taken
 from samovar.store.unpack_folder import Folder
 from samovar.store.unpack_limits import Limits, damaged, refused
 from samovar.store.unpack_names import check_portable
+from samovar.store.zip_headers import BROKEN, content_begins, is_executable, sharing, why_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _CHUNK: Final = 256 * 1024
-_ENCRYPTED: Final = 0x1
-_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-_LOCAL_HEADER_BYTES: Final = 30
 
 
 def extract_zip(stream: IO[bytes], into: Path, *, limits: Limits | None = None) -> list[str]:
@@ -52,8 +49,10 @@ def extract_zip(stream: IO[bytes], into: Path, *, limits: Limits | None = None) 
         with zipfile.ZipFile(stream) as archive:
             members = archive.infolist()
             _check_amount(members, limits)
+            for member in members:
+                content_begins(partial(_read_at, stream), member)
             return list(_extract(archive, members, folder, limits))
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+    except BROKEN as error:
         folder.undo()
         raise damaged(f"It is no zip file, or altered: {error}.") from error
     except BaseException:
@@ -70,18 +69,15 @@ def _extract(
     for member in members:
         name = member.filename
         parts = check_portable(name.removesuffix("/"), limits)
-        mode = member.external_attr >> 16
-        if stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
-            raise refused(name, "is a link, a device or a pipe")
-        if member.flag_bits & _ENCRYPTED or member.compress_type not in _METHODS:
-            raise refused(name, "is encrypted, or compressed by a rare method")
+        if (why := why_refused(member)) is not None:
+            raise refused(name, why)
         is_folder = name.endswith("/")
         taken.add(parts, is_folder=is_folder)
         if is_folder:
             folder.make_folder(parts)
             continue
         content = _content(archive, member)
-        size = folder.write_file(parts, content, executable=bool(mode & 0o100))
+        size = folder.write_file(parts, content, executable=is_executable(member))
         if size != member.file_size:
             raise damaged(f"A member has {size} bytes, and {member.file_size} are declared.")
         yield "/".join(parts)
@@ -98,15 +94,19 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[byte
             yield piece
 
 
+def _read_at(stream: IO[bytes], offset: int, size: int) -> bytes:
+    stream.seek(offset)
+    return stream.read(size)
+
+
 def _check_amount(members: list[zipfile.ZipInfo], limits: Limits) -> None:
     """Refuse too much, and members that share their bytes, which make small files enormous."""
     if len(members) > limits.members:
         raise refused(members[-1].filename, f"is one of more than {limits.members} members")
-    size = packed = end = 0
-    for member in sorted(members, key=lambda one: one.header_offset):
-        if member.header_offset < end:
-            raise refused(member.filename, "shares its bytes with another member")
-        end = member.header_offset + _LOCAL_HEADER_BYTES + member.compress_size
+    if (shared := sharing(members)) is not None:
+        raise refused(shared.filename, "shares its bytes with another member")
+    size = packed = 0
+    for member in members:
         size, packed = size + member.file_size, packed + member.compress_size
         if size > min(limits.size_bytes, limits.free_bytes + limits.ratio * packed):
             raise refused(member.filename, "makes it inflate beyond all measure")
