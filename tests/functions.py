@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from samovar.compare.factors import Factor
 from samovar.compare.ledger import Budget
 from samovar.compare.question import Question
+from samovar.compare.rank import Hints
 from samovar.compare.runner import FAILED, OK, UNINSTALLABLE, Mixture, Outcome, Request
 from samovar.compare.why import Case, explain
 from samovar.core.receipt import Tensor
@@ -86,6 +87,7 @@ def ask(
     *,
     runner: FunctionRunner | None = None,
     fixed: frozenset[str] = frozenset(),
+    hints: Hints | None = None,
     **options: Any,
 ) -> tuple[Answer, FunctionRunner]:
     """Explain the difference between a function of nothing and of everything."""
@@ -97,6 +99,7 @@ def ask(
         b=outcome_of(function(everything)),
         factors=given,
         fixed=fixed,
+        hints=hints or Hints(),
     )
     budget = Budget(max_runs=options.pop("max_runs", None))
     question = options.pop("question", Question())

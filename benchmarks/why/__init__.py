@@ -1,6 +1,7 @@
 """Executions that `why` needs, against delta debugging, one at a time, and BugDoc-like search.
 
-Functions with known answers stand for training runs. Those of `why` include the two repeats of A
+Functions with known answers stand for training runs; in some a package declares that a default
+changed, rightly or of another than the cause. Those of `why` include the two repeats of A
 and B, the closing checks and the sharing out, which the others do not do. A method is right where
 it names exactly the causes.
 """
@@ -14,12 +15,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.why.peers import PEERS, Subset
+from samovar.compare.declared import DEFAULT, Declared
 from samovar.compare.factors import Factor
+from samovar.compare.rank import Hints
 from samovar.compare.runner import FAILED, Outcome, Request
 from samovar.compare.why import Case, explain
 
 Function = Callable[[Subset], float | None]
 _DRAWS = 40
+_CHANGE = Declared(kind=DEFAULT, name="f", text="the default of x went from 1 to 2")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Kind:
     factors: int
     causes: int
     function: Callable[[Subset, list[str]], float | None]
+    declared: str = ""
+    """Which factor is a package that declares a change: the ``guilty``, or an ``innocent`` one."""
 
 
 def _crashing(taken: Subset, causes: list[str]) -> float | None:
@@ -39,9 +45,16 @@ def _crashing(taken: Subset, causes: list[str]) -> float | None:
 
 KINDS = (
     Kind("one of 16", 16, 1, lambda taken, causes: float(causes[0] in taken)),
+    Kind("one of 16, declared", 16, 1, lambda taken, causes: float(causes[0] in taken), "guilty"),
+    Kind("one of 16, another declared", 16, 1, lambda taken, causes: float(causes[0] in taken),
+         "innocent"),
     Kind("one of 32", 32, 1, lambda taken, causes: float(causes[0] in taken)),
     Kind("one of 500", 500, 1, lambda taken, causes: float(causes[0] in taken)),
+    Kind("one of 32, another declared", 32, 1, lambda taken, causes: float(causes[0] in taken),
+         "innocent"),
     Kind("two together of 16", 16, 2, lambda taken, causes: float(set(causes) <= taken)),
+    Kind("two together of 16, one declared", 16, 2, lambda taken, causes: float(set(causes) <= taken),
+         "guilty"),
     Kind("two additive of 16", 16, 2, lambda taken, causes: sum(
         (place + 1) * (name in taken) for place, name in enumerate(causes))),
     Kind("three additive of 32", 32, 3, lambda taken, causes: sum(
@@ -64,14 +77,28 @@ class _Runner:
             )
 
 
-def _ours(names: list[str], function: Function) -> tuple[set[str], int]:
+def _ours(names: list[str], function: Function, declaring: str | None) -> tuple[set[str], int]:
     case = Case(
         a=Outcome(metrics={"m": function(frozenset())}),
         b=Outcome(metrics={"m": function(frozenset(names))}),
         factors=[Factor(name=name, a=0, b=1) for name in names],
+        hints=Hints() if declaring is None else Hints(declared={declaring: (_CHANGE,)}),
     )
     answer = explain(case, _Runner(function), clock=time.monotonic)
     return {culprit.factor for culprit in answer.culprits}, answer.runs
+
+
+def _naming(kind: Kind, generator: random.Random) -> tuple[list[str], list[str], str | None]:
+    """Give the factors, the causes among them, and the one that declares a change."""
+    names = [f"param:p{place:03}" for place in range(kind.factors)]
+    causes = generator.sample(names, kind.causes)
+    if not kind.declared:
+        return names, causes, None
+    innocent = [name for name in names if name not in causes]
+    chosen = causes[0] if kind.declared == "guilty" else generator.choice(innocent)
+    package = chosen.replace("param:", "package:")
+    renamed = {chosen: package}
+    return [renamed.get(n, n) for n in names], [renamed.get(n, n) for n in causes], package
 
 
 def _judge(names: list[str], function: Function) -> Callable[[Subset], str]:
@@ -87,11 +114,10 @@ def main() -> None:
     print(f"{'':36}" + f"{'runs (most), right':>24}" * len(methods))
     seconds = runs = 0.0
     for kind in KINDS:
-        names = [f"param:p{place:03}" for place in range(kind.factors)]
         spent: dict[str, list[int]] = {name: [] for name in methods}
         right = dict.fromkeys(methods, 0)
         for _ in range(_DRAWS):
-            causes = generator.sample(names, kind.causes)
+            names, causes, declaring = _naming(kind, generator)
             guilty = {causes[0]} if kind.function is _crashing else set(causes)
 
             def function(
@@ -100,7 +126,7 @@ def main() -> None:
                 return kind.function(taken, causes)
 
             started = time.perf_counter()
-            found = {"samovar why": _ours(names, function)}
+            found = {"samovar why": _ours(names, function, declaring)}
             seconds += time.perf_counter() - started
             runs += found["samovar why"][1]
             found |= {name: peer(names, _judge(names, function)) for name, peer in PEERS.items()}

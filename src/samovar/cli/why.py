@@ -13,6 +13,7 @@ from samovar.compare.answer import UNEXPLAINED
 from samovar.compare.ledger import Budget
 from samovar.compare.question import Question
 from samovar.compare.report import why_page
+from samovar.compare.words import package_notes
 from samovar.record.commits import run_of_commit
 from samovar.record.explain import LOCAL, RAY, explain_sides
 from samovar.record.sides import find_side, side_of_run
@@ -141,6 +142,8 @@ def _people(console: Console, answer: Answer, b: str) -> None:
             cells = (culprit.factor, str(culprit.a), str(culprit.b), effect)
             table.add_row(*map(Text, cells))
         console.print(table)
+    for line in package_notes(answer):
+        console.print(line, markup=False)
     for found in answer.interactions:
         names = " with ".join(found.names)
         console.print(f"together: {names}: {found.effect:+.6g}", markup=False)

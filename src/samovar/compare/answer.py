@@ -32,6 +32,10 @@ class Culprit:
         Factors that no mixture that runs tells from it.
     turn : Turn, optional
         For a package: the releases between which the result changed.
+    declared : tuple of str
+        What a package declares of its changes, for names that the code uses.
+    changelog : str, optional
+        Where a package tells its changes: an address, or a file of its own.
     """
 
     factor: str
@@ -40,6 +44,13 @@ class Culprit:
     effect: float | None
     together: tuple[str, ...] = ()
     turn: Turn | None = None
+    declared: tuple[str, ...] = ()
+    changelog: str | None = None
+
+    @property
+    def changed_in(self) -> str:
+        """The version of a package whose changes are to be looked up."""
+        return str(self.b) if self.turn is None else self.turn.first_unlike_a
 
     def to_json(self) -> dict[str, Any]:
         """Give the object that ``why`` prints."""
@@ -48,6 +59,10 @@ class Culprit:
             document["together"] = list(self.together)
         if self.turn is not None:
             document["between"] = [self.turn.last_like_a, self.turn.first_unlike_a]
+        if self.declared:
+            document["declared"] = list(self.declared)
+        if self.changelog is not None:
+            document["changelog"] = {"place": self.changelog, "version": self.changed_in}
         return document
 
 

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from samovar.compare.cuts import cut_code
+from samovar.compare.cuts import CodeCut, cut_code
 from samovar.compare.instrument import Instrument
+from samovar.compare.rank import in_row
 from samovar.compare.runner import Mixture
 from samovar.compare.search import Search
 from samovar.compare.shares import Sharing
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from samovar.compare.cuts import Cut
     from samovar.compare.factors import Factor
     from samovar.compare.instrument import Subset
+    from samovar.compare.rank import Hints
     from samovar.compare.runner import Material
 
 _MOST_BYTES: Final = 128 << 20
 """Both sides together; larger files are named whole, for each mixture holds one in memory."""
+_IDLE: Final = 0.1
 _ROWS: Final = re.compile(r"rows (\d+)-(\d+)")
 
 
@@ -55,6 +58,17 @@ def cut_file(factor: Factor, material: Material) -> Cut | None:
     return cutter(factor.subject, one, other)
 
 
+def idle_hunks(cut: Cut, idle: frozenset[int]) -> frozenset[str]:
+    """Name the hunks of a cut file of code that lie in lines that are not reached."""
+    if not isinstance(cut, CodeCut) or not idle:
+        return frozenset()
+    return frozenset(
+        name
+        for name, hunk in cut.hunks.items()
+        if set(range(hunk.start + 1, max(hunk.stop, hunk.start + 1) + 1)) <= idle
+    )
+
+
 class Drill:
     """Searches the parts of one guilty file.
 
@@ -68,15 +82,23 @@ class Drill:
         Other factors that are B's while its parts are tried.
     effect : float or None
         The file's share, which its parts divide among them.
+    hints : Hints
+        Has the lines that are not reached: hunks there are tried last.
     """
 
     def __init__(
-        self, outer: Instrument, factor: Factor, base: Subset, effect: float | None
+        self,
+        outer: Instrument,
+        factor: Factor,
+        base: Subset,
+        effect: float | None,
+        hints: Hints,
     ) -> None:
         self._outer = outer
         self._factor = factor
         self._base = base
         self._effect = effect
+        self._idle = hints.idle.get(factor.subject, frozenset())
 
     def parts(self, cut: Cut) -> tuple[Part, ...]:
         """Give the guilty parts; none where no mixture of them shows anything.
@@ -90,7 +112,8 @@ class Drill:
             return self._narrowed(cut, cut.names[0], self._effect, self._instrument(cut))
         instrument = self._instrument(cut)
         weights = {name: 2.0 if name == ORDER else 1.0 for name in cut.names}
-        found = Search(instrument, cut.names, weights).run()
+        weights.update(dict.fromkeys(idle_hunks(cut, self._idle), _IDLE))
+        found = Search(instrument, in_row(weights), weights).run()
         if not found.culprits or found.sufficient is False:
             return ()
         if len(found.names) == 1:

@@ -87,11 +87,7 @@ class Halving:
         """
         before, after = self._instrument.measure([start, start | set(pool)], "ends")
         self._open = deque()
-        if not self._instrument.same(before, after):
-            depth = _allowed_depth(len(pool))
-            self._open.append(
-                _Stretch(base=start, names=pool, before=before, after=after, depth=depth)
-            )
+        self._open.extend(self._begin(start, pool, before, after))
         while self._open:
             self._measure_cuts()
             stretch = self._open.popleft()
@@ -113,6 +109,24 @@ class Halving:
                 middle = self._instrument.measure([stretch.upto(place)], "halve")[0]
                 halves = self._halves(stretch, place, middle) if middle.ok else [stretch]
                 self._open.extendleft(reversed(halves))
+
+    def _begin(
+        self, start: Subset, pool: tuple[str, ...], before: Reading, after: Reading
+    ) -> list[_Stretch]:
+        """Give the stretches to start with; the first name is split off where it was tried."""
+        if self._instrument.same(before, after):
+            return []
+        depth = _allowed_depth(len(pool))
+        whole = _Stretch(base=start, names=pool, before=before, after=after, depth=depth)
+        first = self._instrument.reading(start | set(pool[:1]))
+        if first is None or not first.ok or len(pool) == 1:
+            return [whole]
+        whole.tried.add(1)
+        halves = self._halves(whole, 1, first)
+        for half in halves:
+            # It cost nothing, so the rest may cost what a row of its length may.
+            half.depth = _allowed_depth(len(half.names))
+        return halves
 
     def _measure_cuts(self) -> None:
         """Measure the next cut of every stretch at once: each of them is needed."""

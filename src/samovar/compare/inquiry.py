@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from samovar.compare.drill import Drill, Part, cut_file
 from samovar.compare.instrument import Instrument, Step
 from samovar.compare.ledger import OutOfBudget
-from samovar.compare.noise import REAL, Ends, look_at_ends
-from samovar.compare.rank import in_row, weigh
-from samovar.compare.runner import Mixture
+from samovar.compare.noise import REAL, Ends, Sides, look_at_ends
+from samovar.compare.rank import Hints, guess, in_row, weigh
+from samovar.compare.runner import OK, Mixture
 from samovar.compare.search import Found, Search
 from samovar.compare.shares import Shares, Sharing
 from samovar.compare.versions import Turn, find_turn
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from samovar.compare.search import Block
 
 
+_WORTH_A_GUESS = 4
+"""Fewer changes than these are told apart as soon without one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """Two runs and what is between them.
@@ -43,15 +47,15 @@ class Case:
     fixed : frozenset of str
         Factors that this machine cannot be made to have (another processor): no mixture takes
         them.
-    imported : frozenset of str
-        Distributions that the code imports itself; these are tried early.
+    hints : Hints
+        What is known to matter, and is tried early.
     """
 
     a: Outcome
     b: Outcome
     factors: Sequence[Factor]
     fixed: frozenset[str] = field(default_factory=frozenset)
-    imported: frozenset[str] = field(default_factory=frozenset)
+    hints: Hints = field(default_factory=Hints)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,8 +123,9 @@ class Inquiry:
         self._name = name
         self._material = material
         self._by_name = {f.name: f for f in case.factors if f.name not in case.fixed}
-        self._weights = weigh(self._by_name.values(), case.imported)
+        self._weights = weigh(self._by_name.values(), case.hints)
         self._everything = frozenset(self._by_name)
+        self._guessed: str | None = None
         self.known = Known()
 
     def run(self) -> Known:
@@ -132,7 +137,8 @@ class Inquiry:
             if instrument is not None:
                 self._search(instrument)
         except OutOfBudget:
-            known.stopped = f" within {self._ledger.runs} executions"
+            runs = self._ledger.runs
+            known.stopped = f" within {runs} execution{'' if runs == 1 else 's'}"
         except KeyboardInterrupt:
             known.stopped, known.interrupted = ", because it was interrupted", True
         if instrument is not None and known.found is not None and not known.shares.effects:
@@ -142,11 +148,12 @@ class Inquiry:
     def _look_at_ends(self) -> Instrument | None:
         """Repeat both ends; give an instrument where there is something to explain."""
         case, policy, known = self._case, self._question.policy, self.known
-        ends = look_at_ends(self._ledger, self._name, policy, case.a, case.b, self._everything)
+        sides = Sides(a=case.a, b=case.b, everything=self._everything, like_a=self._guess())
+        ends = look_at_ends(self._ledger, self._name, policy, sides)
         known.ends = ends
         if ends.state != REAL:
             return None
-        return Instrument(
+        instrument = Instrument(
             self._ledger,
             ends.yardstick,
             lambda taken: Mixture(taken=taken),
@@ -154,6 +161,29 @@ class Inquiry:
             known=[(frozenset(), ends.a), (self._everything, ends.b)],
             trail=known.trail,
         )
+        if self._guessed is not None:
+            instrument.measure([frozenset({self._guessed})], "guess")
+        return instrument
+
+    def _guess(self) -> Outcome | None:
+        """Try alone what is declared to matter; give the outcome where it is A's to the last bit.
+
+        B is repeated at the same time. Such an outcome stands for a repetition of A: it is one, but
+        for a change that does nothing.
+        """
+        likely = guess(self._weights, self._case.hints)
+        if likely is None or len(self._everything) < _WORTH_A_GUESS:
+            return None
+        alone = Mixture(taken=frozenset({likely}))
+        (outcome,), _ = self._ledger.outcomes([alone, Mixture(taken=self._everything)], 1)
+        self._guessed = likely
+        recorded = self._case.a
+        is_a = (outcome.status, outcome.metrics, outcome.predictions) == (
+            OK,
+            recorded.metrics,
+            recorded.predictions,
+        )
+        return outcome if is_a else None
 
     def _search(self, instrument: Instrument) -> None:
         search = Search(instrument, in_row(self._weights), self._weights)
@@ -213,7 +243,8 @@ class Inquiry:
             cut = cut_file(factor, material)
             if cut is not None:
                 effect = self.known.shares.effects.get(block)
-                self.known.parts[factor.name] = Drill(instrument, factor, base, effect).parts(cut)
+                drill = Drill(instrument, factor, base, effect, self._case.hints)
+                self.known.parts[factor.name] = drill.parts(cut)
 
     def _base_for(self, block: Block, found: Found, instrument: Instrument) -> Subset | None:
         """Find surroundings in which a culprit is known to change the result."""

@@ -70,6 +70,26 @@ class Ends:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """What is recorded, and is to be repeated.
+
+    Parameters
+    ----------
+    a, b : Outcome
+        As recorded.
+    everything : frozenset of str
+        All factors: with them taken, A is B.
+    like_a : Outcome, optional
+        Executed, and A's to the last bit: it stands for the first repetition of A.
+    """
+
+    a: Outcome
+    b: Outcome
+    everything: Subset
+    like_a: Outcome | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Side:
     """The recorded result of a side and its repetitions here."""
@@ -98,9 +118,7 @@ class _Side:
         return self.repeated if self.is_moved(policy) else (self.recorded, *self.repeated)
 
 
-def look_at_ends(
-    ledger: Ledger, name: str, policy: Policy, a: Outcome, b: Outcome, everything: Subset
-) -> Ends:
+def look_at_ends(ledger: Ledger, name: str, policy: Policy, sides: Sides) -> Ends:
     """Repeat both sides, more often where they move, and judge the difference.
 
     Parameters
@@ -111,10 +129,8 @@ def look_at_ends(
         The metric, or ``predictions``.
     policy : Policy
         How large a relative difference is none.
-    a, b : Outcome
-        As recorded.
-    everything : frozenset of str
-        All factors: with them taken, A is B.
+    sides : Sides
+        What is recorded.
 
     Raises
     ------
@@ -123,7 +139,7 @@ def look_at_ends(
     """
     repeats = 1
     while True:
-        one, other = _repeat(ledger, a, b, everything, repeats)
+        one, other = _repeat(ledger, sides, repeats)
         failure = one.failure or other.failure
         if failure is not None:
             return _ends(BROKEN, name, policy, one, other, notes=(failure,))
@@ -143,18 +159,20 @@ def look_at_ends(
         gone = found.yardstick.same(found.a, found.b)
         return replace(found, state=GONE) if gone else found
     if name == PREDICTIONS:
-        one, other = _repeat(ledger, a, b, everything, _PREDICTION_REPEATS)
+        one, other = _repeat(ledger, sides, _PREDICTION_REPEATS)
         return _noisy_predictions(policy, one, other, notes)
-    one, other = _repeat(ledger, a, b, everything, _REPEATS)
+    one, other = _repeat(ledger, sides, _REPEATS)
     return _noisy_metric(name, policy, one, other, notes)
 
 
-def _repeat(
-    ledger: Ledger, a: Outcome, b: Outcome, everything: Subset, times: int
-) -> tuple[_Side, _Side]:
-    ends = [Mixture(taken=frozenset()), Mixture(taken=everything)]
-    one, other = ledger.outcomes(ends, times)
-    return _Side("A", a, one), _Side("B", b, other)
+def _repeat(ledger: Ledger, sides: Sides, times: int) -> tuple[_Side, _Side]:
+    a, b = Mixture(taken=frozenset()), Mixture(taken=sides.everything)
+    one: tuple[Outcome, ...]
+    if sides.like_a is not None and times == 1:
+        one, other = (sides.like_a,), ledger.outcomes([b], 1)[0]
+    else:
+        one, other = ledger.outcomes([a, b], times)
+    return _Side("A", sides.a, one), _Side("B", sides.b, other)
 
 
 def _ends(

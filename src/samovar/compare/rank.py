@@ -1,16 +1,20 @@
 """Put factors in a row, those that are known to matter first, so that early guesses are good.
 
-A wrong order costs executions, never correctness.
+What is known: which distributions the code imports, what these declare of their changes, and which
+lines the command reaches. A wrong order costs executions, never correctness.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from samovar.compare.declared import STRONG, Declared, weight_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from samovar.compare.factors import Factor
 
@@ -20,6 +24,7 @@ _BY_KIND: Final = {
 }  # fmt: skip
 _IMPORTED: Final = 4.0
 _NOT_IMPORTED: Final = 0.3
+_IDLE: Final = 0.2
 _BY_STEP: Final = (1.5, 1.0, 0.4)
 """A change of the major, the minor, and any later part of a version."""
 _DISTRIBUTIONS: Final = {
@@ -28,20 +33,45 @@ _DISTRIBUTIONS: Final = {
 }  # fmt: skip
 
 
-def weigh(factors: Iterable[Factor], imported: frozenset[str]) -> dict[str, float]:
-    """Say how likely each factor is to matter, in no particular unit.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What is known of factors before anything is executed.
 
     Parameters
     ----------
-    factors : iterable of Factor
-        What differs.
     imported : frozenset of str
         Normalised names of the distributions that the code imports itself.
+    declared : mapping of str to tuple of Declared
+        By factor, what a package declares of its changes for names that the code uses.
+    changelogs : mapping of str to str
+        By factor, where a package tells its changes.
+    idle : mapping of str to frozenset of int
+        By path, lines of A's code, from 1, that the command does not reach.
+    idle_files : frozenset of str
+        Factors whose every change lies in such lines.
     """
-    return {factor.name: _weight(factor, imported) for factor in factors}
+
+    imported: frozenset[str] = frozenset()
+    declared: Mapping[str, tuple[Declared, ...]] = field(default_factory=dict)
+    changelogs: Mapping[str, str] = field(default_factory=dict)
+    idle: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    idle_files: frozenset[str] = frozenset()
 
 
-def in_row(weights: dict[str, float]) -> Sequence[str]:
+def weigh(factors: Iterable[Factor], hints: Hints) -> dict[str, float]:
+    """Say how likely each factor is to matter, in no particular unit."""
+    return {factor.name: _weight(factor, hints) for factor in factors}
+
+
+def guess(weights: Mapping[str, float], hints: Hints) -> str | None:
+    """Give the factor that is worth an execution by itself at the start; mostly there is none."""
+    first = in_row(weights)[:1]
+    if not first or weight_of(hints.declared.get(first[0], ())) < STRONG:
+        return None
+    return first[0]
+
+
+def in_row(weights: Mapping[str, float]) -> Sequence[str]:
     """Give the names, likely ones first; equals in the order given."""
     return sorted(weights, key=lambda name: -weights[name])
 
@@ -64,11 +94,14 @@ def imported_distributions(files: Iterable[bytes]) -> frozenset[str]:
     )
 
 
-def _weight(factor: Factor, imported: frozenset[str]) -> float:
+def _weight(factor: Factor, hints: Hints) -> float:
+    if factor.name in hints.idle_files:
+        return _IDLE
     if factor.kind != "package":
         return _BY_KIND.get(factor.kind, 1.0)
-    base = _IMPORTED if factor.subject in imported else _NOT_IMPORTED
-    return base * _BY_STEP[_first_change(factor.a, factor.b)]
+    base = _IMPORTED if factor.subject in hints.imported else _NOT_IMPORTED
+    declared = weight_of(hints.declared.get(factor.name, ()))
+    return base * _BY_STEP[_first_change(factor.a, factor.b)] + declared
 
 
 def _first_change(a: object, b: object) -> int:

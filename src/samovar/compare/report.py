@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from samovar.compare.diff import tell
 from samovar.compare.svg import waterfall
-from samovar.compare.words import number, short_metric
+from samovar.compare.words import number, package_notes, short_metric
 from samovar.compare.yardstick import PREDICTIONS
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ ul.tree { padding-left: .8rem; } ul.tree li { margin: .15rem 0; }
 details summary { cursor: pointer; color: var(--soft); }
 """
 _PURPOSES: Final = {
+    "guess": "what a package declares to have changed, alone",
     "halve": "half of what was left",
     "alone": "the culprits alone",
     "without": "B without the culprits",
@@ -150,7 +151,7 @@ def _effects(answer: Answer) -> str:
 
 
 def _notes(answer: Answer) -> str:
-    items = [f"<li>{escape(note)}</li>" for note in answer.notes]
+    items = [f"<li>{escape(note)}</li>" for note in (*package_notes(answer), *answer.notes)]
     if answer.needed:
         items.append(f"<li>Needed along, without effect: {escape(', '.join(answer.needed))}</li>")
     if answer.suspects:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from samovar.compare.answer import EQUAL, EXPLAINED, NOISE, UNEXPLAINED, Answer, Culprit
+from samovar.compare.declared import DEPRECATED
 from samovar.compare.inquiry import Case, Inquiry, Known
 from samovar.compare.ledger import Budget, Ledger
 from samovar.compare.noise import BROKEN, GONE
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from samovar.compare.search import Block
 
 __all__ = ["Case", "explain"]
+
+_MOST_DECLARED = 5
 
 
 def explain(
@@ -83,6 +86,18 @@ def _equal(case: Case, question: Question) -> Answer:
         unchanged_factors=len(case.factors),
     )
     return replace(answer, sentence=sentence(answer, reason))
+
+
+def _lengths(case: Case) -> list[str]:
+    """Tell where the two sides do not predict the same number of values."""
+    shapes = [
+        None if side.predictions is None else [tensor.shape for tensor in side.predictions]
+        for side in (case.a, case.b)
+    ]
+    if None in shapes or shapes[0] == shapes[1]:
+        return []
+    one, other = (" and ".join("x".join(map(str, s)) for s in found or ()) for found in shapes)
+    return [f"A has {one} predictions and B {other}: they are of different evaluation sets"]
 
 
 class _Telling:
@@ -186,14 +201,23 @@ class _Telling:
             effect=effect,
             together=tuple(other for other in block if other != name),
             turn=self._known.turns.get(name),
+            declared=self._declared(name),
+            changelog=self._case.hints.changelogs.get(name),
         )
+
+    def _declared(self, name: str) -> tuple[str, ...]:
+        changes = self._case.hints.declared.get(name, ())
+        told = [str(change) for change in changes if change.kind != DEPRECATED]
+        return tuple(told[:_MOST_DECLARED])
 
     def _notes(self) -> tuple[str, ...]:
         known = self._known
         notes = [] if known.ends is None else list(known.ends.notes)
+        notes += _lengths(self._case)
         failed = [step for step in known.trail if not step.reading.ok]
         if failed:
-            notes.append(f"{len(failed)} mixtures could not be run: {failed[0].reading.why_not}")
+            many = "1 mixture" if len(failed) == 1 else f"{len(failed)} mixtures"
+            notes.append(f"{many} could not be run: {failed[0].reading.why_not}")
         if self._case.fixed:
             notes.append(f"not changed on this machine: {', '.join(sorted(self._case.fixed))}")
         return tuple(notes)

@@ -9,7 +9,7 @@ from samovar.compare.answer import EQUAL, EXPLAINED, NOISE
 from samovar.compare.yardstick import PREDICTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from samovar.compare.answer import Answer, Culprit
 
@@ -162,6 +162,17 @@ def _percent(share: float | None) -> str:
     return f"{share:.0%}" if share >= 0.01 else f"{share:.2g} in 1"
 
 
+def listed_changes(taken: Collection[str]) -> str:
+    """Say which of B's changes a mixture takes, the first of many by name.
+
+    Examples
+    --------
+    >>> listed_changes({"env:TZ"}), listed_changes([])
+    ('env:TZ', 'nothing of B')
+    """
+    return _listed(sorted(taken)) or "nothing of B"
+
+
 def _listed(names: Sequence[str]) -> str:
     shown = list(names[:_MOST_NAMED])
     more = len(names) - len(shown)
@@ -172,6 +183,17 @@ def _joined(phrases: list[str]) -> str:
     if len(phrases) < 2:
         return "".join(phrases)
     return f"{', '.join(phrases[:-1])} and {phrases[-1]}"
+
+
+def package_notes(answer: Answer) -> list[str]:
+    """Say what guilty packages declare, and where they tell their changes."""
+    lines = []
+    for culprit in answer.culprits:
+        name = culprit.factor.partition(":")[2]
+        lines += [f"declared by {name}: {change}" for change in culprit.declared]
+        if culprit.changelog is not None:
+            lines.append(f"changes of {name} {culprit.changed_in}: {culprit.changelog}")
+    return lines
 
 
 def check_command(factor: str, a: Any) -> str | None:

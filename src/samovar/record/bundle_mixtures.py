@@ -18,6 +18,7 @@ from samovar.bundle.opened import unpack_bundle
 from samovar.bundle.verify import check_model, replay_level
 from samovar.compare.blend import Blend, blend
 from samovar.compare.runner import FAILED, OK, UNINSTALLABLE, Mixture, Outcome, Request
+from samovar.compare.words import listed_changes
 from samovar.core import layout
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
@@ -104,7 +105,7 @@ class BundleRunner:
 
     def _ask(self, request: Request) -> Outcome:
         started = time.monotonic()
-        taken = ", ".join(sorted(request.mixture.taken)) or "nothing of B"
+        taken = listed_changes(request.mixture.taken)
         self._progress(f"Asking A with {taken}")
         try:
             with self._home.workspace() as workspace:

@@ -6,18 +6,25 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
+from samovar.compare.cuts import cut_code
+from samovar.compare.drill import idle_hunks
 from samovar.compare.factors import factors_between
 from samovar.compare.facts import CPU_VARIABLES
-from samovar.compare.rank import imported_distributions
+from samovar.compare.rank import Hints, imported_distributions
+from samovar.compare.reachable import idle_lines
+from samovar.compare.usage import Usage
 from samovar.compare.why import Case, explain
+from samovar.env.lock import Lock
 from samovar.errors import UserError
 from samovar.record.asked_rows import asked_rows
 from samovar.record.bundle_mixtures import BundleRunner
+from samovar.record.libraries import LockedSide, read_libraries
 from samovar.record.mixtures import RecordRunner, recorded_outcome
 from samovar.record.on_ray import RayRunner
+from samovar.record.reproduce import lock_of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -109,7 +116,7 @@ def explain_sides(
             b=recorded_outcome(store, other, workspace),
             factors=factors,
             fixed=fixed_factors(a.facts, b.facts, factors),
-            imported=_imported(a),
+            hints=_hints(home, store, a, b, factors, progress),
         )
     executing: AbstractContextManager[Runner] = nullcontext(local)
     if executor == RAY:
@@ -135,16 +142,69 @@ def _explain_bundles(
     runner = BundleRunner(home, store, a, b, rows=rows, progress=progress)
     factors = factors_between(a.facts, b.facts, a.read, b.read)
     one, other = runner.recorded(frozenset(factor.name for factor in factors))
-    case = Case(a=one, b=other, factors=factors, imported=_imported(a))
+    hints = _hints(home, store, a, b, factors, progress)
+    case = Case(a=one, b=other, factors=factors, hints=hints)
     answer = explain(
         case, runner, clock=time.monotonic, question=question, budget=budget, material=runner
     )
     return answer, factors
 
 
-def _imported(side: Side) -> frozenset[str]:
-    files = (side.read(file) for file in side.facts.code.values())
-    return imported_distributions(data for data in files if data is not None)
+def _hints(
+    home: Home,
+    store: Store,
+    a: Side,
+    b: Side,
+    factors: tuple[Factor, ...],
+    progress: Callable[[str], None],
+) -> Hints:
+    """Read what is known to matter: nothing is executed."""
+    code = dict(_code(a))
+    idle = idle_lines(code, a.facts.command)
+    libraries = read_libraries(
+        home,
+        store,
+        (_locked(store, a), _locked(store, b)),
+        factors,
+        Usage.of(code.values()),
+        progress=progress,
+    )
+    return Hints(
+        imported=imported_distributions(code.values()),
+        declared=libraries.declared,
+        changelogs=libraries.changelogs,
+        idle=idle,
+        idle_files=frozenset(_idle_files(a, b, factors, idle)),
+    )
+
+
+def _code(side: Side) -> Iterator[tuple[str, bytes]]:
+    for path, file in side.facts.code.items():
+        data = side.read(file)
+        if data is not None:
+            yield path, data
+
+
+def _locked(store: Store, side: Side) -> LockedSide:
+    minor = _minor(side.facts.python)
+    if side.bundle is not None:
+        return LockedSide(lock=Lock.from_bytes(side.bundle.lock), minor=minor)
+    return LockedSide(lock=lock_of_run(store, _run_of(side).record), minor=minor)
+
+
+def _idle_files(
+    a: Side, b: Side, factors: tuple[Factor, ...], idle: Mapping[str, frozenset[int]]
+) -> Iterator[str]:
+    """Name the code files whose every change lies in lines that are not reached."""
+    for factor in factors:
+        lines = idle.get(factor.subject)
+        if factor.kind != "code" or not lines or factor.a is None or factor.b is None:
+            continue
+        one = a.read(a.facts.code[factor.subject])
+        other = b.read(b.facts.code[factor.subject])
+        cut = None if one is None or other is None else cut_code(factor.subject, one, other)
+        if cut is not None and idle_hunks(cut, lines) == set(cut.names):
+            yield factor.name
 
 
 def fixed_factors(a: Facts, b: Facts, factors: tuple[Factor, ...]) -> frozenset[str]:

@@ -55,7 +55,10 @@ def read_metrics(path: Path, shown: str) -> Metrics:
         document = read_document(path)
     except ValueError as error:
         raise ScriptFailed(
-            f"The metrics in {shown} cannot be read.", why=str(error), code="no_metrics"
+            f"The metrics in {shown} cannot be read.",
+            why=str(error),
+            hint='Write for instance {"accuracy": 0.81}, and close the file.',
+            code="no_metrics",
         ) from error
     if not isinstance(document, dict):
         raise ScriptFailed(

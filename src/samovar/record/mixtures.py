@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from samovar.compare.blend import Blend, blend
 from samovar.compare.facts import Facts, facts_of_run
 from samovar.compare.runner import FAILED, OK, TIMEOUT, UNINSTALLABLE, Mixture, Outcome, Request
+from samovar.compare.words import listed_changes
 from samovar.core.numerics import NATIVE
 from samovar.core.receipt import Tensor
 from samovar.env.interpreters import find_interpreter
@@ -189,7 +190,7 @@ class RecordRunner:
             raise InvalidRequirements("The versions do not fit together.", why=known)
 
     def _execute(self, spec: Spec, venv: Venv, mixture: Mixture) -> Outcome:
-        taken = ", ".join(sorted(mixture.taken)) or "nothing of B"
+        taken = listed_changes(mixture.taken)
         self._progress(f"Running A with {taken}")
         with self._home.workspace() as workspace:
             try:

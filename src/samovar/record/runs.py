@@ -134,13 +134,14 @@ def find_run(store: Store, text: str) -> Run:
     NotFound
         Where there is none, or several begin so.
     """
-    runs = [run for run in list_runs(store) if run.record.status == FINISHED]
+    listed = list_runs(store)
+    runs = [run for run in listed if run.record.status == FINISHED]
     by_name = [run for run in runs if run.name == text]
     if by_name:
         return by_name[-1]
     beginning = text.removeprefix("sha256:")
     if len(beginning) >= _MIN_PREFIX and all(letter in "0123456789abcdef" for letter in beginning):
-        matching = [run for run in list_runs(store) if run.digest.hex.startswith(beginning)]
+        matching = [run for run in listed if run.digest.hex.startswith(beginning)]
         if len(matching) == 1:
             return matching[0]
     try:
@@ -148,6 +149,12 @@ def find_run(store: Store, text: str) -> Run:
     except (NotFound, InvalidReference):
         from difflib import get_close_matches
 
+        if any(run.name == text for run in listed):
+            raise NotFound(
+                f"The run {text!r} failed, so it has no result.",
+                hint="'samovar runs' lists those that finished, with --failed the others.",
+                code="failed_run",
+            ) from None
         near = get_close_matches(text, [run.name for run in runs], 1)
         raise NotFound(
             f"There is no run {text!r}.",

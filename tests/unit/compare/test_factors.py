@@ -10,7 +10,7 @@ from samovar.compare.code import apply_hunks, hunks_between, is_same_program
 from samovar.compare.diff import difference, tell
 from samovar.compare.factors import Factor, factors_between
 from samovar.compare.facts import Facts, facts_of_run
-from samovar.compare.rank import imported_distributions, in_row, weigh
+from samovar.compare.rank import Hints, imported_distributions, in_row, weigh
 from samovar.compare.runner import Mixture
 from samovar.core.digest import Digest
 from samovar.core.run import RunFile, RunRecord
@@ -193,7 +193,7 @@ def test_what_the_code_imports_is_tried_first() -> None:
         Factor(name="machine:threads", a=1, b=2),
         Factor(name="data:t.csv", a="x", b="y"),
     ]
-    row = in_row(weigh(factors, imported))
+    row = in_row(weigh(factors, Hints(imported=imported)))
     assert row == ["data:t.csv", "package:scikit-learn", "machine:threads", "package:six"]
 
 
