@@ -23,7 +23,7 @@ SCRIPT = """
     os.makedirs("models", exist_ok=True)
     open("models/model.json", "w").write(json.dumps({"scale": scale}))
 """
-TOML = """
+SETTINGS = """
     [project]
     name = "toy"
     python = "3.11"
@@ -32,9 +32,12 @@ TOML = """
     [train]
     command = "python train.py"
     code = ["train.py"]
-    data = ["data/train.csv"]
     params = "params.json"
     metrics = "out.json"
+"""
+"""What every project of the standard library alone has."""
+TOML = f"""{SETTINGS}
+    data = ["data/train.csv"]
     predictions = "preds.csv"
     outputs = ["models/model.json"]
 """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cli import samovar
 from engines.ray_cluster import beside_ray
+from toy import SETTINGS, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,27 +26,14 @@ SCRIPT = """
     time.sleep(4)
     json.dump({"score": float(P["a"])}, open("out.json", "w"))
 """
-TOML = """
-    [project]
-    name = "toy"
-    python = "3.11"
-    [environment]
-    requirements = []
-    [train]
-    command = "python train.py"
-    code = ["train.py"]
-    params = "params.json"
-    metrics = "out.json"
-"""
 COMMAND = "from samovar.cli.main import main; main()"
 
 
 def train(folder: Path, name: str, value: int) -> None:
-    folder.mkdir()
-    (folder / "train.py").write_text(textwrap.dedent(SCRIPT))
-    (folder / "samovar.toml").write_text(textwrap.dedent(TOML))
+    write(folder / "train.py", SCRIPT)
+    write(folder / "samovar.toml", SETTINGS)
     params = {"a": value, **{f"unused{number}": value for number in range(7)}}
-    (folder / "params.json").write_text(json.dumps(params))
+    write(folder / "params.json", json.dumps(params))
     samovar("train", "--name", name, "--json", cwd=folder)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from samovar.cli import exit_codes
+from samovar.cli.arguments import FOLDER
 from samovar.cli.train import utc_now
 from samovar.compare.ledger import Budget
 from samovar.errors import InvalidProject
@@ -18,6 +18,8 @@ from samovar.store.home import Home
 from samovar.store.layout import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from samovar.cli.render import Screen
     from samovar.record.check import Checked
 
@@ -25,13 +27,7 @@ _MAX_RUNS = 16
 
 
 @click.command()
-@click.argument(
-    "folder",
-    metavar="[DIR]",
-    required=False,
-    default=".",
-    type=click.Path(path_type=Path, file_okay=False),
-)
+@FOLDER
 @click.option("--run", metavar="RUN", help="The run to meet, instead of [check] run.")
 @click.option("--metric", metavar="NAME", help="Only this metric counts.")
 @click.option("--always", is_flag=True, help="Train even where nothing has changed.")

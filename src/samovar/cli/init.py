@@ -11,6 +11,7 @@ import click
 
 from samovar.bundle.proposing import propose_requirements
 from samovar.cli import exit_codes
+from samovar.cli.arguments import FOLDER
 from samovar.env.requirements import read_requirements
 from samovar.errors import InvalidModel, InvalidRequirements
 from samovar.model.audit import audit_file
@@ -26,13 +27,7 @@ _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @click.command()
-@click.argument(
-    "folder",
-    metavar="[DIR]",
-    required=False,
-    default=".",
-    type=click.Path(path_type=Path, file_okay=False),
-)
+@FOLDER
 @click.option("--name", help="Name of the project; by default the folder's.")
 @click.option("--model", metavar="FILE", help="The model file, where there are several.")
 @click.option("--app", metavar="MODULE:NAME", help="The project's own application.")

@@ -9,6 +9,7 @@ import click
 
 from samovar.bundle.locking import check_lock, lock_project
 from samovar.cli import exit_codes
+from samovar.cli.arguments import FOLDER
 from samovar.env.export import check_export_name, export_lock
 from samovar.env.lock import FILE
 from samovar.errors import UserError
@@ -26,13 +27,7 @@ _MARK = "locked by samovar"
 
 
 @click.command()
-@click.argument(
-    "folder",
-    metavar="[DIR]",
-    required=False,
-    default=".",
-    type=click.Path(path_type=Path, file_okay=False),
-)
+@FOLDER
 @click.option(
     "--upgrade",
     is_flag=False,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from samovar.cli import exit_codes
+from samovar.cli.arguments import FOLDER
 from samovar.errors import UserError
 from samovar.project.config import Project, read_project
 from samovar.record.inputs import parse_setting, train_section
@@ -20,18 +20,14 @@ from samovar.store.home import Home
 from samovar.store.layout import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from samovar.cli.render import Screen
     from samovar.record.runs import Run
 
 
 @click.command()
-@click.argument(
-    "folder",
-    metavar="[DIR]",
-    required=False,
-    default=".",
-    type=click.Path(path_type=Path, file_okay=False),
-)
+@FOLDER
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a parameter.")
 @click.option("--name", metavar="RUN", help="What to call the run.")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, help="Run N times in all.")

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
+import sys
+import tempfile
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +14,6 @@ from samovar.core.digest import Digest
 from samovar.record.chunks import WHOLE_BYTES, read_file, store_file
 from samovar.record.known_files import KnownFiles, Original, Signature, copy_unchanged
 from samovar.store.layout import Store
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LATER_NS = 60 * 10**9
 
@@ -115,3 +115,48 @@ def test_a_copy_is_made_only_of_the_file_that_was_read(data: Path, tmp_path: Pat
     data.unlink()
     assert not original.is_unchanged()
     assert not original.still_is(digest)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3 << 20])
+def test_a_copy_across_file_systems_is_whole(tmp_path: Path, size: int) -> None:
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        other = tmp_path
+    source = tmp_path / "data.csv"
+    source.write_bytes(bytes(range(256)) * (size // 256) + b"x" * (size % 256))
+    with tempfile.TemporaryDirectory(dir=other) as folder:
+        copy = Path(folder) / "copy.csv"
+        assert copy_unchanged(Original(path=source, signature=Signature.of(source)), copy)
+        assert copy.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux copies by the kernel")
+@pytest.mark.parametrize("refusal", [errno.EXDEV, errno.ENOSYS, None])
+def test_what_the_kernel_does_not_copy_is_copied_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: int | None
+) -> None:
+    def no_copy(*_arguments: int) -> int:
+        if refusal is not None:
+            raise OSError(refusal, "no")
+        return 0
+
+    monkeypatch.setattr(os, "copy_file_range", no_copy)
+    source = tmp_path / "data.csv"
+    source.write_bytes(b"1,2\n" * 1000)
+    copy = tmp_path / "copy.csv"
+    assert copy_unchanged(Original(path=source, signature=Signature.of(source)), copy)
+    assert copy.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux copies by the kernel")
+def test_a_full_disk_is_not_taken_for_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: int) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "copy_file_range", full)
+    source = tmp_path / "data.csv"
+    source.write_bytes(b"1,2\n")
+    with pytest.raises(OSError, match="full"):
+        copy_unchanged(Original(path=source, signature=Signature.of(source)), tmp_path / "copy")
