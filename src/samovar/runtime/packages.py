@@ -50,8 +50,18 @@ def find_mismatches(
 def distribution_of(module: str) -> str:
     """Name the distribution that a module comes from; empty where it comes from none."""
     top = module.partition(".")[0]
-    names = metadata.packages_distributions().get(top, ())
+    names = metadata.packages_distributions().get(top) or _by_files(top)
     return _SEPARATORS.sub("-", names[0]).lower() if names else ""
+
+
+def _by_files(top: str) -> list[str]:
+    """Look through lists of files: Python 3.10 reads ``top_level.txt`` only, which some lack."""
+    own = {top, f"{top}.py"}
+    return [
+        distribution.metadata["Name"]
+        for distribution in metadata.distributions()
+        if any(file.parts[0] in own for file in distribution.files or ())
+    ]
 
 
 def _installed(name: str, *, without_own: bool) -> str | None:
