@@ -8,11 +8,15 @@ import signal
 import subprocess
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
 from cli import SAMOVAR
 from engines.processes import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROW = [1, 0, 1, 24]
 PATIENCE_S = 120
@@ -21,9 +25,11 @@ PATIENCE_S = 120
 class Running:
     """`samovar run`, started and ended by the test."""
 
-    def __init__(self, home: Path, *arguments: str, **variables: str) -> None:
+    def __init__(
+        self, home: Path, *arguments: str, prefix: Sequence[str] = (), **variables: str
+    ) -> None:
         self.process = subprocess.Popen(
-            [SAMOVAR, "run", "titanic", "--port", "0", "--json", *arguments],
+            [*prefix, SAMOVAR, "run", "titanic", "--port", "0", "--json", *arguments],
             env={**os.environ, "SAMOVAR_HOME": str(home), **variables},
             stdout=subprocess.PIPE,
             encoding="utf-8",
@@ -42,6 +48,14 @@ class Running:
         assert self.process.wait(90) == 0
         assert self.process.stdout is not None
         assert self.process.stdout.read() == ""
+        self.process.stdout.close()
+
+    def kill(self) -> None:
+        """End what may have ended by itself."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(90)
+        assert self.process.stdout is not None
         self.process.stdout.close()
 
     def ask(self, count: int) -> list[int]:

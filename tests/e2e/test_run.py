@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from cli import copy_example, samovar
+from cli import samovar
 from engines.processes import need
 from running import Running, is_alive
 
@@ -20,14 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Path:
+@pytest.fixture
+def home(example_home) -> Path:
     """A home that has the example's bundle."""
-    base = tmp_path_factory.mktemp("run")
-    project = copy_example(base / "web")
-    samovar("init", "--yes", cwd=project, SAMOVAR_HOME=base / "home")
-    samovar("pack", cwd=project, SAMOVAR_HOME=base / "home")
-    return base / "home"
+    return example_home
 
 
 def ask_while(running: Running, happens) -> list[int]:

@@ -11,6 +11,8 @@ from cli import copy_example, samovar
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from engines.docker import DockerEngine
+
 BOTH = ("--platform", "linux/amd64", "--platform", "linux/arm64")
 
 
@@ -31,3 +33,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltExample:
     samovar("pack", cwd=project, SAMOVAR_HOME=home)
     answer = samovar("build", *BOTH, "--json", cwd=project, SAMOVAR_HOME=home, DOCKER_HOST="none")
     return BuiltExample(project, home, answer.json)
+
+
+@pytest.fixture(scope="session")
+def loaded(built: BuiltExample, docker_engine: DockerEngine) -> dict[str, Any]:
+    """Hand the example's image to the engine, as ``titanic``."""
+    return samovar(
+        "build", "titanic", "--load", "--json",
+        SAMOVAR_HOME=built.home, DOCKER_HOST=docker_engine.host,
+    ).json  # fmt: skip

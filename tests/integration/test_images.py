@@ -165,14 +165,6 @@ def test_skopeo_reads_the_oci_archive(built, tmp_path):
     assert set(inspected["Layers"]) <= layers
 
 
-@pytest.fixture(scope="module")
-def loaded(built, docker_engine) -> dict:
-    _, home, _ = built
-    return samovar(
-        "build", "titanic", "--load", "--json", SAMOVAR_HOME=home, DOCKER_HOST=docker_engine.host
-    ).json
-
-
 @pytest.mark.engine
 def test_it_runs_read_only_without_capabilities_and_answers_as_the_receipt(
     built, loaded, docker_engine

@@ -16,8 +16,10 @@ from samovar.cli.policies import enforce_policy, policy_option
 from samovar.cli.sizes import read_size
 from samovar.cli.starting import Started, start_containers, start_processes
 from samovar.cli.targets import open_target
+from samovar.deploy.fallback import describe
 from samovar.deploy.limits import Limits
 from samovar.deploy.process_service import Served
+from samovar.deploy.replicas import ProcessReplica
 from samovar.deploy.running import RunFolder, new_run
 from samovar.errors import Unavailable
 from samovar.store.home import Home
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from samovar.cli.render import Screen
     from samovar.cli.starting import Service
+    from samovar.deploy.replicas import Replica
 
 _LOOK_EVERY_S: Final = 0.25
 _LOOK_AT_CONTAINERS_EVERY_S: Final = 5.0
@@ -77,8 +80,15 @@ def command(screen: Screen, /, target: str | None, **options: Any) -> int:
         lines = [f"Running {name} at {started.url}; Ctrl-C or 'samovar stop {folder.id}' ends it."]
         lines += [f"  replica {replica['id'][:12]}" for replica in described]
         screen.result(document, "\n".join(lines))
+        for sentence in _how_limited(limits, started.service.replicas[0]):
+            screen.note(sentence)
         _watch(screen, folder, started.service, options["isolation"], stop)
     return exit_codes.DONE
+
+
+def _how_limited(limits: Limits, replica: Replica) -> list[str]:
+    """Say how far limits hold; of replicas that are processes one speaks for all."""
+    return describe(limits, replica.by) if isinstance(replica, ProcessReplica) else []
 
 
 def _watch(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _ROOT: Final = Path("/sys/fs/cgroup")
+_OWN: Final = Path("/proc/self/cgroup")
 _PERIOD_US: Final = 100_000
 
 
@@ -48,12 +49,15 @@ class ControlGroup:
         What is asked for.
     root : Path
         Where the kernel's control groups are mounted.
+    own : Path
+        Which of them are this process's.
     """
 
-    def __init__(self, name: str, limits: Limits, *, root: Path = _ROOT) -> None:
-        self._name = name
+    def __init__(self, name: str, limits: Limits, *, root: Path = _ROOT, own: Path = _OWN) -> None:
+        self._name = f"samovar-{name}"
         self._limits = limits
         self._root = root
+        self._own = own
         self._folders: list[Path] = []
         self.enforced: list[str] = []
 
@@ -84,36 +88,79 @@ class ControlGroup:
                 folder.rmdir()
         self._folders.clear()
 
+    def holds(self, process: int) -> bool:
+        """Say whether a process is in all of the groups."""
+        try:
+            return all(
+                str(process) in (folder / "cgroup.procs").read_text(encoding="ascii").split()
+                for folder in self._folders
+            )
+        except OSError:
+            return False
+
     def _set_cpus(self, cpus: float) -> bool:
         quota = max(1000, int(cpus * _PERIOD_US))
         if self._is_v2():
             return self._write("", {"cpu.max": f"{quota} {_PERIOD_US}"})
-        return self._write(
+        done = self._write(
             "cpu", {"cpu.cfs_period_us": str(_PERIOD_US), "cpu.cfs_quota_us": str(quota)}
         )
+        # What it used can then be read there; often the two are one folder.
+        if done and (self._root / "cpuacct").is_dir():
+            self._write("cpuacct", {})
+        return done
 
     def _set_memory(self, size_bytes: int) -> bool:
+        size = str(size_bytes)
         if self._is_v2():
-            return self._write("", {"memory.max": str(size_bytes)})
-        return self._write("memory", {"memory.limit_in_bytes": str(size_bytes)})
+            return self._write("", {"memory.max": size}, {"memory.swap.max": "0"})
+        return self._write(
+            "memory", {"memory.limit_in_bytes": size}, {"memory.memsw.limit_in_bytes": size}
+        )
 
     def _is_v2(self) -> bool:
         return (self._root / "cgroup.controllers").exists()
 
-    def _write(self, controller: str, values: dict[str, str]) -> bool:
-        folder = self._root / controller / f"samovar-{self._name}"
-        try:
-            folder.mkdir(exist_ok=True)
+    def _places(self, controller: str) -> list[Path]:
+        """Give the groups below which new ones may be made."""
+        if controller:
+            return [self._root / controller]
+        places = [self._root]
+        # A desktop session may make groups beside its own; systemd gave it the one above.
+        with suppress(OSError):
+            lines = self._own.read_text(encoding="utf-8").splitlines()
+            paths = [line.removeprefix("0::/") for line in lines if line.startswith("0::/")]
+            places += [(self._root / path).parent for path in paths if path]
+        return places
+
+    def _write(
+        self, controller: str, values: dict[str, str], wished: dict[str, str] | None = None
+    ) -> bool:
+        """Make a group, set what has to be set, and what may be where the kernel has it."""
+        for place in self._places(controller):
+            folder = place / self._name
+            try:
+                folder.mkdir(exist_ok=True)
+                for name, value in values.items():
+                    _set(folder / name, value)
+            except OSError:
+                if folder not in self._folders:
+                    with suppress(OSError):
+                        folder.rmdir()
+                continue
+            for name, value in (wished or {}).items():
+                with suppress(OSError):
+                    _set(folder / name, value)
             if folder not in self._folders:
                 self._folders.append(folder)
-            for name, value in values.items():
-                (folder / name).write_text(value)
-        except OSError:
-            return False
-        return True
+            return True
+        return False
 
 
-def not_enforced(limits: Limits, enforced: list[str]) -> list[str]:
-    """Name the limits that were asked for and are not enforced."""
-    asked = {"cpus": limits.cpus, "memory": limits.memory_bytes}
-    return [name for name, value in asked.items() if value is not None and name not in enforced]
+def _set(file: Path, value: str) -> None:
+    # Never made: what the kernel does not offer is a limit that it does not keep.
+    handle = os.open(file, os.O_WRONLY)
+    try:
+        os.write(handle, value.encode("ascii"))
+    finally:
+        os.close(handle)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from samovar.deploy.doors.servers import start_noted
-from samovar.deploy.limits import ControlGroup, Limits, not_enforced
+from samovar.deploy.fallback import Fallback
+from samovar.deploy.limits import ControlGroup, Limits
 from samovar.env.docker import container_log, container_state, docker
 from samovar.errors import Unavailable
 
@@ -66,6 +67,8 @@ class ProcessReplica:
         What was asked for.
     log : Path
         Where its stderr goes.
+    by : dict of str to str
+        What keeps which limit: ``cgroup``, ``rlimit``, ``affinity``.
     """
 
     server: DoorServer
@@ -73,6 +76,7 @@ class ProcessReplica:
     group: ControlGroup
     limits: Limits
     log: Path
+    by: dict[str, str]
 
     def ended(self) -> str | None:
         """Say how it ended; None while it runs."""
@@ -110,9 +114,11 @@ class ProcessReplica:
 
     def to_json(self) -> dict[str, Any]:
         """Give the object that ``run`` prints; ``not_enforced`` names what the system refused."""
-        limits = self.limits.to_json()
-        missing = not_enforced(self.limits, self.group.enforced)
-        return {"id": str(self.server.pid), "limits": {**limits, "not_enforced": missing}}
+        asked = {"cpus": self.limits.cpus, "memory": self.limits.memory_bytes}
+        wanted = [name for name, value in asked.items() if value is not None]
+        missing = [name for name in wanted if name not in self.by]
+        limits = {**self.limits.to_json(), "not_enforced": missing, "by": self.by}
+        return {"id": str(self.server.pid), "limits": limits}
 
     def state(self) -> dict[str, Any]:
         """Give what the run's state says of it."""
@@ -162,13 +168,14 @@ def start_process(
         Descriptor that it inherits.
     """
     group = ControlGroup(f"{folder.id}-{number}", limits)
-    group.make()
+    fallback = Fallback.of(limits, group.make(), number)
     log = folder.log(number)
 
     def launch(lock: int | None, sign: Callable[[], None]) -> subprocess.Popen[bytes]:
         def first() -> None:
             sign()
             group.enter()
+            fallback.enter()
 
         with log.open("ab") as words:
             return subprocess.Popen(
@@ -180,11 +187,19 @@ def start_process(
                 stderr=words,
                 start_new_session=True,
                 pass_fds=[one for one in (door, lock) if one is not None],
-                preexec_fn=first if os.name == "posix" else None,  # noqa: PLW1509 - writes two files
+                preexec_fn=first if os.name == "posix" else None,  # noqa: PLW1509 - a few system calls
             )
 
     server = start_noted(source, folder.lock(f"replica-{number}"), launch)
-    return ProcessReplica(server=server, number=number, group=group, limits=limits, log=log)
+    by = dict.fromkeys(group.enforced if group.holds(server.pid) else (), "cgroup")
+    return ProcessReplica(
+        server=server,
+        number=number,
+        group=group,
+        limits=limits,
+        log=log,
+        by={**fallback.kept, **by},
+    )
 
 
 def end(process: subprocess.Popen[Any]) -> int:
@@ -230,6 +245,8 @@ def start_container(
         arguments += ["--cpus", f"{limits.cpus:g}"]
     if limits.memory_bytes is not None:
         arguments += ["--memory", str(limits.memory_bytes)]
+        # Without this the engine allows as much again of swap.
+        arguments += ["--memory-swap", str(limits.memory_bytes)]
     container = _words(docker([*arguments, image]))[0]
     replica = DockerReplica(id=container, host_port="", limits=limits)
     try:
