@@ -9,24 +9,28 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _CLASS: Final = re.compile(r"^([ \t]*)class[ \t]+(\w+)", re.MULTILINE)
-_DOCUMENTED: Final = re.compile(
-    r"^\s*(\w+)\s*:\s*[^\n]*?\bdefault(?:s to)?[\s=:]+([^\n,]+?)\s*$", re.MULTILINE
-)
+_DOCUMENTED: Final = re.compile(r"[ \t]*(\w+)[ \t]*:.*?\bdefault(?:s to)?[ \t=:]+([^,]+)$")
 _DIRECTIVE: Final = re.compile(
     r"^([ \t]*)\.\.\s+(versionchanged|deprecated)::[ \t]*([\w.]+)"
     r"(.*(?:\n(?:\1[ \t]+\S.*|[ \t]*))*)",
     re.MULTILINE,
 )
 _WARNINGS: Final = frozenset({"FutureWarning", "DeprecationWarning", "PendingDeprecationWarning"})
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _INIT: Final = ("__init__", "__new__")
-_MOST_BYTES: Final = 200_000
+_MOST_CHARACTERS: Final = 200_000
+_MOST_MATCHES: Final = 200
+_LONGEST_LINE: Final = 300
+_LONGEST_TEXT: Final = 200
 _MOST_PLACES: Final = 12
 """A method that more classes than this have says nothing of the one that is called."""
 
@@ -121,17 +125,18 @@ def _pattern(names: frozenset[str]) -> re.Pattern[str]:
 
 def _definitions(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[Place, Definition]]:
     classes = [(match.start(), len(match[1]), match[2]) for match in _CLASS.finditer(text)]
-    for match in pattern.finditer(text):
+    starts = [start for start, _, _ in classes]
+    for match in islice(pattern.finditer(text), _MOST_MATCHES):
         indent, kind, name = len(match[1]), match[2], match[3]
         owner = ""
         if indent:
-            around = [one for one in classes if one[0] < match.start() and one[1] < indent]
-            owner = around[-1][2] if around else ""
+            before = (classes[at] for at in range(bisect_left(starts, match.start()) - 1, -1, -1))
+            owner = next((named for _, further, named in before if further < indent), "")
             if not owner:
                 continue  # Within a function or a condition.
-        node = _parsed(_block(text, match.start(), indent))
-        if node is not None and (kind == "class") == isinstance(node, ast.ClassDef):
-            yield (owner, name), _describe(node)
+        definition = _read(_block(text, match.start(), indent), is_class=kind == "class")
+        if definition is not None:
+            yield (owner, name), definition
 
 
 def _block(text: str, start: int, indent: int) -> str:
@@ -142,42 +147,46 @@ def _block(text: str, start: int, indent: int) -> str:
         return text[start:]
     after = end.search(text, first + 1)
     stop = len(text) if after is None else after.start()
-    return text[start : min(stop, start + _MOST_BYTES)]
+    return text[start : min(stop, start + _MOST_CHARACTERS)]
 
 
-def _parsed(block: str) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | None:
+def _read(block: str, *, is_class: bool) -> Definition | None:
+    """Parse a definition's lines; None where they are none, or too deep to be read."""
     try:
-        body = ast.parse(textwrap.dedent(block)).body
+        (node, *_) = ast.parse(textwrap.dedent(block)).body
+        if isinstance(node, ast.ClassDef) if is_class else isinstance(node, _FUNCTIONS):
+            return _describe(node)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    node = body[0] if body else None
-    is_one = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-    return node if is_one else None  # type: ignore[return-value]  # narrowed by is_one
+        pass
+    return None
 
 
-def _describe(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Definition:
+def _describe(node: ast.stmt) -> Definition:
     function: ast.AST | None = node
     if isinstance(node, ast.ClassDef):
         function = next((one for one in node.body if getattr(one, "name", "") in _INIT), None)
-    texts = [ast.get_docstring(node) or ""]
-    if function is not node and isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        texts.append(ast.get_docstring(function) or "")
-    document = "\n".join(texts)
+    document = "\n".join(
+        line
+        for one in dict.fromkeys((node, function))
+        if isinstance(one, (ast.ClassDef, *_FUNCTIONS))
+        for line in (ast.get_docstring(one) or "").splitlines()
+        if len(line) <= _LONGEST_LINE
+    )
+    told = (_DOCUMENTED.match(line) for line in document.splitlines())
     return Definition(
         defaults=_defaults(function),
         documented={
-            found[1]: found[2].strip(" `'\"*().") for found in _DOCUMENTED.finditer(document)
+            found[1]: _plain(found[2]).strip(" `'\"*().") for found in told if found is not None
         },
         directives=tuple(
-            (found[2], found[3], " ".join(found[4].split())[:200])
-            for found in _DIRECTIVE.finditer(document)
+            (found[2], found[3], _plain(found[4])) for found in _DIRECTIVE.finditer(document)
         ),
         warnings=tuple(_warnings(node)),
     )
 
 
 def _defaults(function: ast.AST | None) -> dict[str, str]:
-    if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+    if not isinstance(function, _FUNCTIONS):
         return {}
     arguments = function.args
     placed = [*arguments.posonlyargs, *arguments.args]
@@ -186,7 +195,10 @@ def _defaults(function: ast.AST | None) -> dict[str, str]:
         *zip(placed, [*values, *arguments.defaults], strict=True),
         *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
     ]
-    return {argument.arg: "" if value is None else ast.unparse(value) for argument, value in pairs}
+    return {
+        argument.arg: "" if value is None else _plain(ast.unparse(value))
+        for argument, value in pairs
+    }
 
 
 def _warnings(node: ast.AST) -> Iterator[str]:
@@ -202,4 +214,10 @@ def _warnings(node: ast.AST) -> Iterator[str]:
                 for part in ast.walk(one)
                 if isinstance(part, ast.Constant) and isinstance(part.value, str)
             ]
-            yield " ".join("".join(pieces).split())[:200]
+            yield _plain("".join(pieces))
+
+
+def _plain(text: str) -> str:
+    """Give a text on one line, without what a terminal would obey."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(shown.split())[:_LONGEST_TEXT]

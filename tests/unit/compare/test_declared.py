@@ -168,3 +168,33 @@ def test_a_default_weighs_enough_for_a_guess_and_a_deprecation_does_not():
     deprecated = 'def f(x=1):\n    """F.\n\n    .. deprecated:: 2.0\n    """'
     assert 0 < weight("def f(x=1): ...", deprecated) < STRONG
     assert weight("def f(x=1): ...", "def f(x=1): ...") == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "\n" * 150_000,
+        "x : a, " + "default " * 20_000 + ",",
+        "\n".join(f".. versionchanged:: 2.{n}" for n in range(5_000)),
+        "x : int, default" + " " * 100_000,
+    ],
+    ids=["newlines", "one long line", "directives", "spaces"],
+)
+def test_a_hostile_docstring_is_read_in_time(body: str):
+    indented = textwrap.indent(body, "    ")
+    source = f'def f(x=1):\n    """F.\n{indented}\n    """\n'
+    assert find_definitions([source.encode()], frozenset({"f"}), frozenset())
+
+
+def test_many_hostile_definitions_are_read_in_time():
+    source = "".join(f"class C{n}:\n    def f(self): ...\n" for n in range(30_000)).encode()
+    assert len(find_definitions([source], frozenset(), frozenset({"f"}))) == 0
+    deep = b"def f(x=" + b"-" * 5_000 + b"1): ...\ndef g(x=" + b"(" * 500 + b")" * 500 + b"): ..."
+    assert ("", "h") not in find_definitions([deep], frozenset({"f", "g"}), frozenset())
+
+
+def test_what_a_terminal_would_obey_is_taken_out():
+    before = 'def f(x=1):\n    """F."""\n'
+    after = 'def f(x=1):\n    """F.\n\n    .. versionchanged:: 1.4\n       red \x1b[31m\x07 now\n    """\n'
+    (told,) = between(before, after, b"import lib\nlib.f()\n")
+    assert told == "f: versionchanged in 1.4: red [31m now"

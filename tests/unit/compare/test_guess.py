@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from functions import Result, ask, blamed, factors_of, names
+from samovar.compare.cuts import cut_code
 from samovar.compare.declared import DEFAULT, DEPRECATED, Declared
+from samovar.compare.drill import idle_hunks
 from samovar.compare.factors import Factor
 from samovar.compare.rank import Hints, weigh
+from samovar.compare.reachable import idle_lines
 
 LIBRARY = "package:lib"
 
@@ -86,3 +89,14 @@ def test_code_that_is_not_reached_comes_last() -> None:
     files = [Factor(name=f"code:{path}", a="1", b="2") for path in ("idle.py", "used.py")]
     weights = weigh(files, Hints(idle_files=frozenset({"code:idle.py"})))
     assert weights["code:idle.py"] < weights["code:used.py"]
+
+
+def test_hunks_in_lines_that_are_not_reached_are_named_and_tried_last() -> None:
+    before = b"def used():\n    return 1\n\n\ndef idle():\n    return 2\n\n\nused()\n"
+    after = before.replace(b"return 1", b"return 3").replace(b"return 2", b"return 4")
+    cut = cut_code("train.py", before, after)
+    assert cut is not None
+    lines = idle_lines({"train.py": before}, "python train.py")["train.py"]
+    assert cut.names == ("2", "6")
+    assert idle_hunks(cut, lines) == {"6"}
+    assert idle_hunks(cut, frozenset()) == frozenset()
