@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from samovar.bundle.child import child_variables, numeric_level, run_child
 from samovar.bundle.environment import Prepared
 from samovar.bundle.kept import Kept
-from samovar.bundle.predict import OUTPUT, Predicted, collect, score, write_input
+from samovar.bundle.predict import INPUT, OUTPUT, Predicted, collect, write_input
+from samovar.bundle.scorer import Scorer
 from samovar.core import layout
 from samovar.core.bundle import BundleDocument, BundleModel
 from samovar.core.canonical import canonical_json
@@ -92,16 +93,12 @@ def predict_model_file(
         progress("Reading the model")
         library = _record(prepared, staged, Path(source), workspace)
         document = BundleDocument.from_json(json.loads((staged / layout.DOCUMENT).read_bytes()))
-        rows = write_input(source, document.signature, workspace, keep=keep)
-        kept = Kept(source, keep) if keep else None
-        progress(f"Scoring {rows} rows")
-        score(
-            prepared,
-            staged,
-            workspace,
-            method=None,
-            variables=child_variables(numeric_level(), write_bytecode=False),
-        )
+        variables = child_variables(numeric_level(), write_bytecode=False)
+        with Scorer(prepared, staged, workspace, method=None, variables=variables) as scorer:
+            kept = Kept(source, keep) if keep else None
+            rows = write_input(source, document.signature, workspace, keep=keep)
+            progress(f"Scoring {rows} rows")
+            scorer.answer(workspace / INPUT, workspace / OUTPUT)
         predictions = collect(workspace / OUTPUT, output, kept)
     return Predicted(rows=rows, engine=library or report.format, predictions=predictions)
 

@@ -155,8 +155,8 @@ def run_child(
     with log.open("wb") as stderr:
         code = _wait(command(python, runtime, job_file), variables, stderr)
     if not result.exists():
-        raise _died(code, log)
-    _pass_on(log)
+        raise how_it_died(code, log)
+    pass_on(log)
     return read_answer(json.loads(result.read_text(encoding="utf-8")))
 
 
@@ -200,23 +200,31 @@ def _wait(arguments: Sequence[str], variables: Mapping[str, str], stderr: Any) -
     )
     try:
         return process.wait()
-    except BaseException:
-        process.terminate()
-        try:
-            process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        raise
+    finally:
+        end_process(process)
 
 
-def _pass_on(log: Path) -> None:
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """End a process that has not ended by itself: asked first, then at once."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def pass_on(log: Path) -> None:
+    """Show what the model's process printed on our stderr."""
     text = log.read_text(encoding="utf-8", errors="replace")
     if text:
         sys.stderr.write(text)
 
 
-def _died(code: int, log: Path) -> errors.SamovarError:
+def how_it_died(code: int, log: Path) -> errors.SamovarError:
+    """Make the error for a process that ended without an answer."""
     tail = log.read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:].strip()
     if code < 0:
         try:

@@ -90,8 +90,7 @@ class Output:
             )
         names = [*self._kept.names, *batch.schema.names]
         if not batch.num_rows:
-            nothing = arrow.array([], type=arrow.null())
-            return arrow.record_batch([nothing] * len(names), names=names)
+            return arrow.record_batch([arrow.nulls(0)] * len(names), names=names)
         table = self._kept.take(batch.num_rows)
         chunks = [column.chunk(0) for column in table.columns]
         return arrow.record_batch([*chunks, *batch.columns], names=names)
@@ -118,6 +117,7 @@ def numbers_of(part: Part) -> list[Any]:
 def to_batch(parts: Sequence[Part]) -> Any:
     """Give outputs as a record batch; one with several values a row makes several columns."""
     import pyarrow as arrow
+    from pyarrow import compute
 
     columns: list[Any] = []
     for part in parts:
@@ -131,10 +131,8 @@ def to_batch(parts: Sequence[Part]) -> Any:
             columns.append(array)
         else:
             # Row-major: every width-th value belongs to one column.
-            count = part.shape[0]
-            places = arrow.array(range(0, count * width, width), type=arrow.int64())
-            for place in range(width):
-                columns.append(array.slice(place).take(places))
+            rows = arrow.FixedSizeListArray.from_arrays(array, width)
+            columns += [compute.list_element(rows, place) for place in range(width)]
     return arrow.record_batch(columns, names=_names(len(columns)))
 
 
@@ -143,9 +141,12 @@ def _names(count: int) -> list[str]:
 
 
 def _array(dtype: str, data: Any, arrow: Any) -> Any:
-    """Wrap a buffer of little-endian numbers without copying it."""
+    """Wrap a buffer of little-endian numbers without copying it.
+
+    ``arrow.array`` would do it too, and import pandas first, wherever it is installed.
+    """
     if dtype == "bool":
-        return arrow.array([bool(byte) for byte in bytes(data)])
+        return _array("uint8", data, arrow).cast(arrow.bool_())
     kind = getattr(arrow, dtype)()
     count = memoryview(data).nbytes // (kind.bit_width // 8)
     return arrow.Array.from_buffers(kind, count, [None, arrow.py_buffer(data)])
@@ -159,7 +160,7 @@ def _text(value: Any) -> Any:
 def _no_rows() -> Any:
     import pyarrow as arrow
 
-    return arrow.record_batch([arrow.array([], type=arrow.null())], names=["prediction"])
+    return arrow.record_batch([arrow.nulls(0)], names=["prediction"])
 
 
 class _Writer(Protocol):

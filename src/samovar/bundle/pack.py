@@ -107,7 +107,7 @@ def pack_project(
     if not report.ok:
         raise refusal(report, model)
     selection = select_code(project)
-    examples = find_examples(project)
+    examples = project.signature.arrange(find_examples(project))
     inputs = inputs_digest(
         project,
         lock.data,
@@ -123,7 +123,8 @@ def pack_project(
         return Packed(bundle=known, audit=report, left_out=selection.left_out, reused=True)
     with home.workspace() as workspace:
         staged = _stage(project, selection, report, lock, wheels, workspace / "staged", origin)
-        recorded = _record(home, staged, lock, examples, workspace, progress)
+        edits = project.signature.columns
+        recorded = _record(home, staged, lock, examples, edits, workspace, progress)
         _finish(staged, recorded)
         progress("Storing the bundle")
         descriptor = store_bundle(store, staged, names)
@@ -258,6 +259,7 @@ def _record(
     staged: Path,
     lock: Lock,
     examples: Examples,
+    edits: dict[str, dict[str, Any]],
     workspace: Path,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -272,6 +274,7 @@ def _record(
         "wanted": prepared.wanted,
         "columns": examples.described,
         "rows": examples.rows,
+        "edits": edits,
         "numerics": level,
     }
     with compiled_beside(prepared.interpreter, variables):

@@ -50,6 +50,7 @@ def inputs_digest(
                 "samovar": __version__,
                 "project": asdict(project.project),
                 "model": None if project.model is None else asdict(project.model),
+                "signature": project.signature.columns,
                 "service": asdict(project.service),
                 "lock": str(Digest.of(lock)),
                 "examples": [examples.described, examples.rows],

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from samovar.bundle.child import Mismatched, child_variables, run_child
+from samovar.bundle.child import child_variables
 from samovar.bundle.environment import prepare
 from samovar.bundle.kept import Kept
 from samovar.bundle.opened import Bundle, unpack_bundle
 from samovar.bundle.output import Output, numbers_of
-from samovar.bundle.tables import read_batches
+from samovar.bundle.scorer import Scorer
+from samovar.bundle.tables import find_rows, read_batches
 from samovar.bundle.verify import check_model, replay_level
 from samovar.core.frames import read_frames, write_frame
-from samovar.errors import EnvironmentMismatch, InvalidInput
+from samovar.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from samovar.bundle.environment import Prepared
     from samovar.core.frames import Part
     from samovar.core.signature import Signature
     from samovar.store.home import Home
@@ -89,36 +90,46 @@ def predict_bundle(
     Refused
         Where the audit refuses the model.
     """
+    if source != "-":
+        find_rows(source)
     with home.workspace() as workspace:
-        unpacked = unpack_bundle(store, bundle, workspace / "bundle")
-        check_model(bundle, unpacked)
-        rows = write_input(source, bundle.document.signature, workspace, keep=keep)
-        kept = Kept(source, keep) if keep else None
-        prepared = prepare(
-            home,
-            bundle.document,
-            bundle.lock,
-            unpacked=unpacked,
-            python=python,
-            progress=progress,
-        )
-        progress(f"Scoring {rows} rows")
-        score(
-            prepared,
-            unpacked,
-            workspace,
-            method=method,
-            variables=child_variables(
-                replay_level(bundle.receipt), write_bytecode=not prepared.is_users
-            ),
-        )
+        with scoring(home, store, bundle, workspace, method, python, progress) as scorer:
+            kept = Kept(source, keep) if keep else None
+            rows = write_input(source, bundle.document.signature, workspace, keep=keep)
+            progress(f"Scoring {rows} rows")
+            scorer.answer(workspace / INPUT, workspace / OUTPUT)
         predictions = collect(workspace / OUTPUT, output, kept)
-    document = bundle.document
-    return Predicted(
-        rows=rows,
-        engine=document.model.library or document.model.format,
-        predictions=predictions,
+    return Predicted(rows=rows, engine=engine_of(bundle), predictions=predictions)
+
+
+@contextmanager
+def scoring(
+    home: Home,
+    store: Store,
+    bundle: Bundle,
+    workspace: Path,
+    method: str | None,
+    python: Path | None,
+    progress: Progress,
+) -> Iterator[Scorer]:
+    """Unpack and audit a bundle's model, and start a process for it in its environment.
+
+    The parameters and errors are those of :func:`predict_bundle`.
+    """
+    unpacked = unpack_bundle(store, bundle, workspace / "bundle")
+    check_model(bundle, unpacked)
+    prepared = prepare(
+        home, bundle.document, bundle.lock, unpacked=unpacked, python=python, progress=progress
     )
+    variables = child_variables(replay_level(bundle.receipt), write_bytecode=not prepared.is_users)
+    with Scorer(prepared, unpacked, workspace, method=method, variables=variables) as scorer:
+        yield scorer
+
+
+def engine_of(bundle: Bundle) -> str:
+    """Name what computes the answers."""
+    described = bundle.document.model
+    return described.library or described.format
 
 
 def write_input(
@@ -137,35 +148,6 @@ def write_input(
                 ) from error
             rows += batch.rows
     return rows
-
-
-def score(
-    prepared: Prepared,
-    unpacked: Path,
-    workspace: Path,
-    *,
-    method: str | None,
-    variables: dict[str, str],
-) -> None:
-    """Let the runtime answer the rows that :func:`write_input` wrote."""
-    job: dict[str, Any] = {
-        "verb": "predict",
-        "bundle": str(unpacked),
-        "wanted": prepared.wanted,
-        "input": str(workspace / INPUT),
-        "output": str(workspace / OUTPUT),
-    }
-    if method is not None:
-        job["method"] = method
-    answer = run_child(
-        prepared.interpreter.path, prepared.runtime, job, workspace=workspace, variables=variables
-    )
-    if isinstance(answer, Mismatched):
-        raise EnvironmentMismatch(
-            "The environment does not answer the lock; nothing was loaded.",
-            why="; ".join(str(mismatch) for mismatch in answer.mismatches),
-            hint="Leave --python out, and the right environment is made.",
-        )
 
 
 def collect(answers: Path, output: Path | None, kept: Kept | None = None) -> list[Any] | None:

@@ -82,9 +82,7 @@ def read_batches(source: str, signature: Signature, *, also: Sequence[str] = ())
     if source == "-":
         yield from _read_stdin(signature)
         return
-    path = Path(source)
-    if not path.is_file():
-        raise NotFound(f"There is no file {path}.", hint="Name a file of rows, or - for stdin.")
+    path = find_rows(source)
     ending = path.suffix.lower()
     with path.open("rb") as file:
         if ending == ".csv":
@@ -104,6 +102,20 @@ def read_batches(source: str, signature: Signature, *, also: Sequence[str] = ())
                 hint="Name a .json, .jsonl, .csv, .parquet or .arrow file.",
                 code="unknown_format",
             )
+
+
+def find_rows(source: str) -> Path:
+    """Give the path of a file of rows.
+
+    Raises
+    ------
+    NotFound
+        Where there is none.
+    """
+    path = Path(source)
+    if not path.is_file():
+        raise NotFound(f"There is no file {path}.", hint="Name a file of rows, or - for stdin.")
+    return path
 
 
 def _read_stdin(signature: Signature) -> Iterator[Batch]:

@@ -163,11 +163,14 @@ def _path(key: str, value: str, paths: frozenset[str], complaints: Complaints) -
 
 def _line_of(text: str, key: str) -> int | None:
     """Find the line of a dotted key, or of its section."""
-    section, _, name = key.partition(".")
+    is_nested = key.count(".") > 1
+    section, _, name = key.rpartition(".") if is_nested else key.partition(".")
     current, of_section = "", None
     for number, line in enumerate(text.split("\n"), 1):
         if header := _HEADER.match(line):
-            current = header[1].strip("\"'")
+            current = header[1].replace('"', "").replace("'", "")
+            if is_nested and current == key:
+                return number
         elif found := _KEY.match(line):
             if current == section and found[2] == name:
                 return number
@@ -175,4 +178,5 @@ def _line_of(text: str, key: str) -> int | None:
                 of_section = of_section or number
         if current == section and of_section is None:
             of_section = number
-    return of_section
+    # A table within a line stands where its name does.
+    return _line_of(text, section) if is_nested and of_section is None else of_section

@@ -14,6 +14,7 @@ from samovar.core.reference import check_name
 from samovar.errors import InvalidProject, InvalidReference
 from samovar.project.checking import FILE, Complaints, check_keys, missing_keys, parse
 from samovar.project.policy import PolicySection, check_policy
+from samovar.project.signature import SignatureSection, check_signature
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,7 +107,7 @@ class Project:
     ----------
     folder : Path
         Absolute.
-    project, model, examples, service, environment, train, check, policy
+    project, model, examples, signature, service, environment, train, check, policy
         Its sections; None where an optional one is absent.
     """
 
@@ -114,6 +115,7 @@ class Project:
     project: ProjectSection
     model: ModelSection | None
     examples: ExamplesSection = field(default_factory=ExamplesSection)
+    signature: SignatureSection = field(default_factory=SignatureSection)
     service: ServiceSection = field(default_factory=ServiceSection)
     environment: EnvironmentSection = field(default_factory=EnvironmentSection)
     train: TrainSection | None = None
@@ -125,6 +127,7 @@ _SECTIONS: Final[dict[str, type]] = {
     "project": ProjectSection,
     "model": ModelSection,
     "examples": ExamplesSection,
+    "signature": SignatureSection,
     "service": ServiceSection,
     "environment": EnvironmentSection,
     "train": TrainSection,
@@ -215,8 +218,10 @@ def check_sections(text: str) -> dict[str, dict[str, Any]]:
     present = {
         name: check_keys(kind, name, document[name], _PATHS, complaints)
         for name, kind in _SECTIONS.items()
-        if name in document
+        if name in document and name != "signature"
     }
+    if "signature" in document:
+        present["signature"] = check_signature(document["signature"], complaints)
     _check_values(present, complaints)
     _settle_factory(present.get("model", {}), complaints)
     return present

@@ -7,6 +7,7 @@ the command: these are the codes of ``cli/exit_codes.py``, for a process that ca
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -62,3 +63,11 @@ def mismatch_words(mismatches: Sequence[dict[str, Any]]) -> str:
         f"{item['name']} {item['wanted']} is wanted, {item['found'] or 'none'} was found"
         for item in mismatches
     )
+
+
+def take_stdout() -> TextIO:
+    """Keep stdout for our own words; what the model or the application prints goes to stderr."""
+    sys.stdout.flush()
+    own = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return own

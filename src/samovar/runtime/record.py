@@ -11,6 +11,7 @@ from samovar.core.receipt import Policy, ProvenEngine, Receipt
 from samovar.core.signature import Signature
 from samovar.errors import InvalidInput, ScriptFailed
 from samovar.runtime.codec import Codec
+from samovar.runtime.editing import edited, refused_null
 from samovar.runtime.engines import find_engine, same_bits
 from samovar.runtime.estimators import is_positional, may_take_null, policy_of
 from samovar.runtime.inference import describe_outputs, read_examples
@@ -20,6 +21,9 @@ from samovar.runtime.packages import distribution_of
 from samovar.runtime.predictor import Predictor, bound_method, class_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from samovar.core.signature import Column
     from samovar.runtime.inference import ExampleTable
     from samovar.runtime.job import Job
 
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 _BATCH_SIZES: Final = (2, 3, 7, 16, 17, 64, 100)
 _BLOCK: Final = 16
 _PROBES: Final = 16
+_PROBED: Final = frozenset({"float64", "float32", "string", "object"})
 
 
 def record(job: Job) -> dict[str, Any]:
@@ -37,6 +42,7 @@ def record(job: Job) -> dict[str, Any]:
     ----------
     job : Job
         Its options: ``rows`` (lists, objects or strings), ``columns`` (names, optional),
+        ``edits`` (what the user says of columns, optional; runtime/editing.py),
         ``numerics`` (the level this process runs under).
 
     Returns
@@ -46,9 +52,10 @@ def record(job: Job) -> dict[str, Any]:
     """
     method = method_of(job)
     model = load(job, method=method)
+    edits: Mapping[str, Any] = job.options.get("edits", {})
     table = read_examples(model, job.options["rows"], job.options.get("columns"))
-    table = _plainest(model, method, table)
-    table = _with_nulls_probed(model, method, table)
+    table = _plainest(model, method, edited(table, edits))
+    table = _with_nulls_probed(model, method, table, edits)
     policy = Policy(relative_difference=policy_of(model))
     singly, batching, multiple = _call_shape(model, method, table, policy)
     answers = concatenate(singly)
@@ -256,20 +263,44 @@ def _plainest(model: Any, method: str, table: ExampleTable) -> ExampleTable:
     )
 
 
-def _with_nulls_probed(model: Any, method: str, table: ExampleTable) -> ExampleTable:
-    """Allow null in columns where the model, made for missing values, answers it."""
-    if table.container == "texts" or not may_take_null(model):
+def _with_nulls_probed(
+    model: Any, method: str, table: ExampleTable, edits: Mapping[str, Any]
+) -> ExampleTable:
+    """Allow null in columns where the model, made for missing values, answers it.
+
+    What the user says is not probed but proven: where null is to be taken, the model takes it.
+    """
+    if table.container == "texts":
         return table
-    columns = list(table.columns)
-    for position, column in enumerate(columns):
-        if column.nullable or column.dtype not in {"float64", "float32", "string", "object"}:
+    said = {name: edit["nullable"] for name, edit in edits.items() if "nullable" in edit}
+    for name, nullable in said.items():
+        if nullable and not _takes_null(model, method, table, name):
+            raise refused_null(name)
+    if not may_take_null(model):
+        return table
+    for column in table.columns:
+        if column.nullable or column.name in said or column.dtype not in _PROBED:
             continue
-        columns[position] = replace(column, nullable=True)
-        row = list(table.rows[0])
-        row[position] = None
-        probe = replace(table, columns=tuple(columns), rows=[row])
-        try:
-            _ask_singly(model, method, probe)
-        except InvalidInput:
-            columns[position] = column
-    return replace(table, columns=tuple(columns))
+        if _takes_null(model, method, table, column.name):
+            table = replace(table, columns=_nullable(table, column.name))
+    return table
+
+
+def _takes_null(model: Any, method: str, table: ExampleTable, name: str) -> bool:
+    columns = _nullable(table, name)
+    row = [
+        None if column.name == name else value
+        for column, value in zip(columns, table.rows[0], strict=True)
+    ]
+    try:
+        _ask_singly(model, method, replace(table, columns=columns, rows=[row]))
+    except InvalidInput:
+        return False
+    return True
+
+
+def _nullable(table: ExampleTable, name: str) -> tuple[Column, ...]:
+    return tuple(
+        replace(column, nullable=True) if column.name == name else column
+        for column in table.columns
+    )

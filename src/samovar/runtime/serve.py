@@ -41,7 +41,7 @@ def serve(job: Job) -> int:
     """
     as_json = job.options.get("ready") == "json"
     owner = os.getpid()
-    stdout = _take_stdout()
+    stdout = endings.take_stdout()
     try:
         return _serve(job, Announcement(job=job, as_json=as_json, stdout=stdout))
     except SamovarError as error:
@@ -95,14 +95,6 @@ class Announcement:
         page += "" if grpc_address is None else f" gRPC is at {grpc_address}."
         sys.stderr.write(f"Serving {name} at {url} with {processes}.{page} Ctrl-C stops it.\n")
         sys.stderr.flush()
-
-
-def _take_stdout() -> TextIO:
-    """Keep stdout for the one line; what the model or the application prints goes to stderr."""
-    sys.stdout.flush()
-    own = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return own
 
 
 def _serve(job: Job, announcement: Announcement) -> int:
