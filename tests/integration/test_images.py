@@ -46,7 +46,7 @@ def test_the_answer_is_the_contracts(built):
     assert document["platforms"] == ["linux/amd64", "linux/arm64"]
     assert document["built_layers"] > 0
     assert document["digest"].startswith("sha256:")
-    assert {"scipy 1.17.1", "numpy 2.4.6", "model", "receipt"} <= {
+    assert {"scipy 1.17.1", "numpy 2.4.6", "model", "description and receipt", "lock"} <= {
         layer["what"] for layer in document["layers"]
     }
 

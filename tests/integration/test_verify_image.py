@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from altered_images import alter
 from cli import samovar
+from samovar.image.base_lock import known_base
 from samovar.image.private_root import why_not
 
 if TYPE_CHECKING:
@@ -67,7 +70,11 @@ def test_whatever_was_altered_is_named_and_nothing_is_loaded(built, archive, tmp
             "srv/samovar.json": lambda data: data.replace(b'"1.0.0"', b'"1.0.1"'),
             "opt/samovar/samovar/runtime/replay.py": lambda data: data + b"# another\n",
         },
-        added={f"{SITE}/sitecustomize.py": b"import numpy\n"},
+        added={
+            f"{SITE}/sitecustomize.py": b"import numpy\n",
+            "usr/lib/python3.11/json/decoder.py": b"# another\n",
+            "etc/ld.so.preload": b"/evil.so\n",
+        },
         config=lambda document: document["config"]["Env"].append("PYTHONPATH=/evil"),
     )
     answer = verify(other, "--against", "titanic", home=built.home, code=3)
@@ -77,9 +84,43 @@ def test_whatever_was_altered_is_named_and_nothing_is_loaded(built, archive, tmp
         "bundle": ["srv/project/models/model.pkl", "srv/samovar.json"],
         "samovar": ["opt/samovar/samovar/runtime/replay.py"],
         "image": ["Env PYTHONPATH", f"{SITE}/sitecustomize.py"],
+        "base": ["etc/ld.so.preload", "usr/lib/python3.11/json/decoder.py"],
     }
     found = {one["name"]: one["found"] for one in answer["environment"]["mismatches"]}
     assert found["joblib"] == "0.1"
+
+
+@needs_private_root
+def test_a_changed_base_is_named_by_its_files_or_without_any_by_its_layer(
+    built, archive, tmp_path, monkeypatch
+):
+    path = "usr/lib/python3.11/json/decoder.py"
+    other = alter(archive, tmp_path / "other.tar", files={path: lambda data: data + b"#\n"})
+    answer = verify(other, home=built.home, code=3)
+    assert altered(answer) == {"base": [path]}
+    assert answer["image"]["base"] == "debian-bookworm"
+    assert answer["image"]["base_compared"]
+    monkeypatch.setenv("SAMOVAR_OFFLINE", "1")
+    layers = altered(verify(other, home=tmp_path / "empty", code=3))["base"]
+    assert [name[:7] for name in layers] == ["sha256:"]
+
+
+def test_the_layers_of_the_base_are_those_that_its_lock_pins(built):
+    index = samovar("save", "titanic", built.home / "saved.tar", SAMOVAR_HOME=built.home)
+    assert index.code == 0
+    with tarfile.open(built.home / "saved.tar") as tar:
+        configs = [
+            json.loads(tar.extractfile(member).read())
+            for member in tar
+            if member.isfile()
+            and member.size < 100_000
+            and b"rootfs" in tar.extractfile(member).read()
+        ]
+    pinned = known_base("3.11").layers
+    assert {
+        f"{config['os']}/{config['architecture']}": config["rootfs"]["diff_ids"][:2]
+        for config in configs
+    } == {platform: [str(digest) for digest in digests] for platform, digests in pinned.items()}
 
 
 def test_a_flipped_byte_is_damage(archive, tmp_path):

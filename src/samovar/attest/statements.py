@@ -12,7 +12,6 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar import __version__
-from samovar.core import media_types
 from samovar.core.attestation import Statement
 from samovar.core.digest import Digest
 from samovar.errors import Damaged
@@ -204,12 +203,8 @@ def _material(name: str, digest: Digest) -> dict[str, Any]:
 
 
 def _receipt(bundle: Bundle) -> Digest:
-    """Give the digest of the layer that holds the receipt."""
-    return next(
-        layer.digest
-        for layer in bundle.manifest.layers
-        if layer.media_type.startswith(media_types.MODEL_DATASET_TAR)
-    )
+    """Give the digest of the layer that holds the receipt, which is the last one."""
+    return bundle.manifest.layers[-1].digest
 
 
 def _text(time: datetime) -> str:

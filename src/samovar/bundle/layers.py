@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from samovar.core import layout, media_types
 from samovar.core.bundle import BundleDocument
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from samovar.core.reference import Reference
     from samovar.store.layout import Store
+
+LAYERS_VERSION: Final = 2
+"""Of the plan below; bundles packed by an earlier one are packed again."""
 
 
 def store_bundle(store: Store, staged: Path, names: Iterable[Reference]) -> Descriptor:
@@ -82,12 +85,12 @@ def _plan(document: BundleDocument) -> list[tuple[str, str, list[str]]]:
         (layout.PROJECT, media_types.MODEL_WEIGHT_TAR, paths("model", project)),
         (layout.PROJECT, media_types.MODEL_CODE_TAR, paths("code", project)),
         (layout.WHEELS, media_types.MODEL_CODE_TAR, paths("wheel", "")),
+        (layout.LOCK, media_types.MODEL_WEIGHT_CONFIG_TAR, [layout.LOCK]),
         (
             layout.DOCUMENT,
             media_types.MODEL_WEIGHT_CONFIG_TAR,
-            [layout.DOCUMENT, layout.LOCK],
+            [layout.DOCUMENT, layout.RECEIPT],
         ),
-        (layout.RECEIPT, media_types.MODEL_DATASET_TAR, [layout.RECEIPT]),
     ]
 
 

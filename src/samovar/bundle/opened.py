@@ -74,14 +74,13 @@ def open_bundle(store: Store, descriptor: Descriptor) -> Bundle:
     """
     with store.writing():
         descriptor, manifest = find_manifest(store, descriptor)
-        description = _members(store, _layer(manifest, media_types.MODEL_WEIGHT_CONFIG_TAR))
-        receipt = _members(store, _layer(manifest, media_types.MODEL_DATASET_TAR))
+        documents = _documents(store, manifest)
     return Bundle(
         descriptor=descriptor,
         manifest=manifest,
-        document=BundleDocument.from_json(_json(description, layout.DOCUMENT)),
-        receipt=Receipt.from_json(_json(receipt, layout.RECEIPT)),
-        lock=_member(description, layout.LOCK),
+        document=BundleDocument.from_json(_json(documents, layout.DOCUMENT)),
+        receipt=Receipt.from_json(_json(documents, layout.RECEIPT)),
+        lock=_member(documents, layout.LOCK),
     )
 
 
@@ -151,14 +150,21 @@ def read_code(store: Store, bundle: Bundle) -> dict[str, bytes]:
     return {path.removeprefix(prefix): content for path, content in found.items()}
 
 
-def _layer(manifest: Manifest, media_type: str) -> Descriptor:
-    for layer in manifest.layers:
-        if layer.media_type.removesuffix(media_types.GZIP_SUFFIX) == media_type:
-            return layer
-    raise Damaged(
-        f"The bundle has no layer of type {media_type}.",
-        hint="It was made by another tool; samovar needs its own description and receipt.",
-    )
+def _documents(store: Store, manifest: Manifest) -> dict[str, bytes]:
+    """Read the small layers; earlier bundles have their receipt in one of its own."""
+    found: dict[str, bytes] = {}
+    for kind in (media_types.MODEL_WEIGHT_CONFIG_TAR, media_types.MODEL_DATASET_TAR):
+        for layer in manifest.layers:
+            if layer.media_type.removesuffix(media_types.GZIP_SUFFIX) == kind:
+                found.update(_members(store, layer))
+        if not found:
+            raise Damaged(
+                f"The bundle has no layer of type {kind}.",
+                hint="It was made by another tool; samovar needs its own description and receipt.",
+            )
+        if f"{layout.ROOT}/{layout.RECEIPT}" in found:
+            break
+    return found
 
 
 def _members(store: Store, layer: Descriptor) -> dict[str, bytes]:

@@ -10,11 +10,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from samovar import __version__
+from samovar.bundle.layers import LAYERS_VERSION
 from samovar.bundle.opened import Bundle, open_bundle
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
 from samovar.errors import SamovarError
-from samovar.store.atomic import write_file
+from samovar.store.atomic import write_memory
 from samovar.store.digests import digest_file
 from samovar.store.reach import walk
 
@@ -48,6 +49,7 @@ def inputs_digest(
         canonical_json(
             {
                 "samovar": __version__,
+                "layers": LAYERS_VERSION,
                 "project": asdict(project.project),
                 "model": None if project.model is None else asdict(project.model),
                 "signature": project.signature.columns,
@@ -75,7 +77,7 @@ def find_packed(home: Home, store: Store, inputs: Digest) -> Bundle | None:
 
 def remember_packed(home: Home, inputs: Digest, digest: Digest) -> None:
     """Note which bundle these inputs gave."""
-    write_file(home.cache(_FOLDER) / inputs.hex, str(digest).encode())
+    write_memory(home.cache(_FOLDER) / inputs.hex, str(digest).encode())
 
 
 def _mode(file: Path) -> str:

@@ -24,6 +24,7 @@ from samovar.image.packages import (
     runtime_layers,
 )
 from samovar.image.platform import own_platform
+from samovar.store.together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,7 @@ def assemble(
     """
     with ExitStack() as stack:
         travelling = _travelling(home, store, bundle, stack)
+        small = stack.enter_context(Together(store))
         images: dict[str, Image] = {}
         made = 0
         for platform in platforms:
@@ -70,17 +72,18 @@ def assemble(
             build = _builder(home, base, platform, progress) if options.build_sdists else None
             wheels = choose_for_base(home, bundle.lock, base, platform, travelling, build)
             image, count = _one_image(
-                home, store, bundle, base, wheels, platform, progress, grpc=options.grpc
+                home, store, small, bundle, base, wheels, platform, progress, grpc=options.grpc
             )
             images[platform] = image
             made += base.built + count
-        index = store_index(store, bundle, list(images.values()), describe_image(bundle, None))
+        index = store_index(small, bundle, list(images.values()), describe_image(bundle, None))
     return Built(index=index, images=images, built_layers=made)
 
 
 def _one_image(
     home: Home,
     store: Store,
+    small: Together,
     bundle: Bundle,
     base: Base,
     wheels: Wheels,
@@ -99,11 +102,11 @@ def _one_image(
     layers = [
         *base.layers,
         *(layer for layer, _ in answers),
-        *bundle_layers(store, bundle),
         start_layer(store, bundle, base, packages, grpc=grpc),
+        *bundle_layers(store, bundle),
     ]
     image = store_image(
-        store,
+        small,
         base=base,
         platform=platform,
         layers=layers,
@@ -112,7 +115,7 @@ def _one_image(
     )
     attach_evidence(
         home,
-        store,
+        small,
         bundle=bundle,
         base=base,
         wheels=wheels,

@@ -7,16 +7,19 @@ that machine's configuration (image/mirror.py).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from samovar.core.canonical import canonical_json
 from samovar.core.digest import Digest
 from samovar.core.reference import Reference
-from samovar.errors import InvalidRequirements, NotFound, Unavailable
+from samovar.errors import InvalidReference, InvalidRequirements, NotFound, Unavailable
 from samovar.image.platform import Libc
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
 
 VERSION: Final = 1
 DEBIAN: Final = "debian"
@@ -84,6 +87,9 @@ class BaseLock:
         Of the release.
     packages : dict of str to tuple of LockedDeb
         By platform.
+    layers : dict of str to tuple of Digest
+        By platform: what its layers' uncompressed bytes have to be, lowest first; empty where
+        nobody has made them yet.
     """
 
     suite: str
@@ -92,6 +98,7 @@ class BaseLock:
     python: str
     libc: Libc
     packages: dict[str, tuple[LockedDeb, ...]]
+    layers: dict[str, tuple[Digest, ...]] = field(default_factory=dict)
 
     @property
     def digest(self) -> Digest:
@@ -100,7 +107,12 @@ class BaseLock:
 
     def to_json(self) -> dict[str, Any]:
         """Give the stored form."""
+        layers = {
+            platform: [str(digest) for digest in digests]
+            for platform, digests in sorted(self.layers.items())
+        }
         return {
+            **({"layers": layers} if layers else {}),
             "base": VERSION,
             "suite": self.suite,
             "release": self.release,
@@ -146,8 +158,12 @@ class BaseLock:
                     platform: tuple(_package(package) for package in packages)
                     for platform, packages in document["packages"].items()
                 },
+                layers={
+                    platform: tuple(Digest.parse(digest) for digest in digests)
+                    for platform, digests in document.get("layers", {}).items()
+                },
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidReference) as error:
             raise InvalidRequirements(
                 f"{where} is not a base.lock.",
                 why=str(error) or None,
@@ -164,12 +180,11 @@ def known_base(python: str) -> BaseLock:
     Unavailable
         Where Debian has none of that version; the message names what to use instead.
     """
-    folder = resources.files("samovar.image") / "bases"
-    file = folder / f"python-{python}{_SUFFIX}"
+    file = _bases() / f"python-{python}{_SUFFIX}"
     if not file.is_file():
         known = sorted(
             found.name.removeprefix("python-").removesuffix(_SUFFIX)
-            for found in folder.iterdir()
+            for found in _bases().iterdir()
             if found.name.endswith(_SUFFIX)
         )
         raise Unavailable(
@@ -179,6 +194,19 @@ def known_base(python: str) -> BaseLock:
             code="no_base",
         )
     return BaseLock.from_text(file.read_text(encoding="utf-8"), where=file.name)
+
+
+def shipped_bases() -> list[BaseLock]:
+    """Give every base that comes with samovar."""
+    return [
+        BaseLock.from_text(file.read_text(encoding="utf-8"), where=file.name)
+        for file in sorted(_bases().iterdir(), key=lambda file: file.name)
+        if file.name.endswith(_SUFFIX)
+    ]
+
+
+def _bases() -> Traversable:
+    return resources.files("samovar.image") / "bases"
 
 
 def lock_of_base(text: str, python: str) -> BaseLock | None:

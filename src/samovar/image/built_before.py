@@ -18,7 +18,7 @@ from samovar.errors import SamovarError
 from samovar.image.base_lock import pinned_base
 from samovar.image.config import created_time
 from samovar.image.made import Image, Layer
-from samovar.store.atomic import write_file
+from samovar.store.atomic import write_memory
 from samovar.store.reach import walk
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def remember_built(home: Home, inputs: Digest | None, built: Built) -> None:
             for name, image in built.images.items()
         },
     }
-    write_file(home.cache(_FOLDER) / inputs.hex, canonical_json(document))
+    write_memory(home.cache(_FOLDER) / inputs.hex, canonical_json(document))
 
 
 def _image(document: Any) -> Image:

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar import __version__
+from samovar.core import layout
 from samovar.core.canonical import canonical_json
 from samovar.errors import UserError
 from samovar.image.paths import BUNDLE, GRPC_PORT, PORT, PYTHON, RUNTIME, START, USER, VENV
@@ -48,6 +49,8 @@ _HEALTH: Final = (
 HEALTH_COMMAND: Final = (PYTHON, "-I", "-S", "-c", _HEALTH)
 BUNDLE_DIGEST: Final = "dev.samovar.bundle.digest"
 VERSION: Final = "dev.samovar.version"
+BASE_NAME: Final = "org.opencontainers.image.base.name"
+BASE_DIGEST: Final = "org.opencontainers.image.base.digest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +94,8 @@ def describe_image(bundle: Bundle, base: Base | None) -> Described:
         VERSION: __version__,
     }
     if base is not None:
-        annotations["org.opencontainers.image.base.name"] = base.name
-        annotations["org.opencontainers.image.base.digest"] = str(base.digest)
+        annotations[BASE_NAME] = base.name
+        annotations[BASE_DIGEST] = str(base.digest)
     return Described(annotations=annotations, created=created)
 
 
@@ -122,7 +125,12 @@ def ports_of(*, grpc: bool) -> tuple[int, ...]:
 
 
 def _execution(base: Base, described: Described, ports: Sequence[int]) -> dict[str, Any]:
-    variables = {**base.variables, **VARIABLES, "PATH": _path(base)}
+    variables = {
+        **base.variables,
+        **VARIABLES,
+        "PATH": _path(base),
+        layout.DIGEST_VARIABLE: described.annotations[BUNDLE_DIGEST],
+    }
     return {
         "User": f"{USER}:{USER}",
         "ExposedPorts": {f"{port}/tcp": {} for port in ports},

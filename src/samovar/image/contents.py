@@ -166,6 +166,9 @@ def _start(image: FoundImage, root: RootFiles, expected: Expected) -> list[str]:
     entry = image.execution.get("Entrypoint")
     altered = [] if entry == list(ENTRYPOINT) else ["Entrypoint"]
     altered += [f"Env {name}" for name in _BEFORE_THE_LOCK if name in image.variables]
+    named = image.variables.get(layout.DIGEST_VARIABLE)
+    if named is not None and expected.digest not in {None, named}:
+        altered.append(f"Env {layout.DIGEST_VARIABLE}")
     wanted: dict[str, dict[str, Any]] = {
         START: {"verb": "start", "bundle": BUNDLE, "then": JOB},
         JOB: {"verb": "serve", "bundle": BUNDLE, "wanted": expected.wanted},

@@ -149,7 +149,11 @@ def dockerfile(bundle: Bundle, *, has_wheels: bool, grpc: bool = False) -> str:
         Answer over gRPC too.
     """
     document, ports = bundle.document, config.ports_of(grpc=grpc)
-    variables = {**config.VARIABLES, "PATH": f"/{paths.VENV}/bin:$PATH"}
+    variables = {
+        **config.VARIABLES,
+        "PATH": f"/{paths.VENV}/bin:$PATH",
+        layout.DIGEST_VARIABLE: str(bundle.digest),
+    }
     lines = [f'{name}="{value}"' for name, value in sorted(variables.items())]
     return _DOCKERFILE.substitute(
         name=document.name,

@@ -21,7 +21,7 @@ from samovar.core.digest import Digest
 from samovar.core.origin import Training
 from samovar.image.config import created_time
 from samovar.image.sbom import components, cyclonedx
-from samovar.store.atomic import write_file
+from samovar.store.atomic import write_memory
 from samovar.store.referrer import attach
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from samovar.image.wheel_choice import ChosenWheel
     from samovar.store.home import Home
     from samovar.store.layout import Store
+    from samovar.store.together import Together
 
 SBOM_TYPE: Final = "application/vnd.cyclonedx+json"
 STATEMENT_TYPE: Final = "application/vnd.in-toto+json"
@@ -45,7 +46,7 @@ _VERSION: Final = 1
 
 def attach_evidence(
     home: Home,
-    store: Store,
+    store: Store | Together,
     *,
     bundle: Bundle,
     base: Base,
@@ -156,5 +157,5 @@ def _sbom(
         json.loads(data)
     except (OSError, ValueError):
         data = cyclonedx(bundle, listed, created)
-        write_file(memory, data)
+        write_memory(memory, data)
     return data

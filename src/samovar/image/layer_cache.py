@@ -14,7 +14,7 @@ from samovar.core.digest import Digest
 from samovar.errors import SamovarError
 from samovar.image import layer as layers
 from samovar.image.made import Layer
-from samovar.store.atomic import write_file
+from samovar.store.atomic import write_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ def cached_layer(
     if known is not None:
         return known, False
     made = make()
-    write_file(path, canonical_json(made.to_json()))
+    write_memory(path, canonical_json(made.to_json()))
     return made, True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from samovar.core import media_types
+from samovar.core import layout, media_types
 from samovar.core.canonical import canonical_json
 from samovar.core.descriptor import Descriptor, Platform
 from samovar.core.digest import Digest
@@ -23,24 +23,27 @@ if TYPE_CHECKING:
     from samovar.env.lock import LockedPackage
     from samovar.image.base import Base
     from samovar.store.layout import Store
+    from samovar.store.together import Together
 
 _NO_PLATFORM: Final = Platform(os="unknown", architecture="unknown")
 """What engines pass over when they choose an image; a missing platform some take for their own."""
+_TITLES: Final = {
+    layout.PROJECT: "code",
+    layout.WHEELS: "wheels",
+    layout.LOCK: "lock",
+    layout.DOCUMENT: "description and receipt",
+    layout.RECEIPT: "receipt",
+}
+_CHANGING: Final = frozenset({"model", "description and receipt", "receipt"})
 _MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 _MAX_QUEUE: Final = 1024
 
 
 def bundle_layers(store: Store, bundle: Bundle) -> list[Layer]:
-    """Give the bundle's own blobs as layers: they are the very same blobs."""
+    """Give the bundle's own blobs as layers, the very same; what changes with a model is last."""
     config = json.loads(store.read_blob(bundle.manifest.config))
     diff_ids = [Digest.parse(text) for text in config["modelfs"]["diffIds"]]
-    titles = {
-        media_types.MODEL_WEIGHT_TAR: "model",
-        media_types.MODEL_CODE_TAR: "code",
-        media_types.MODEL_WEIGHT_CONFIG_TAR: "description and lock",
-        media_types.MODEL_DATASET_TAR: "receipt",
-    }
-    return [
+    layers = [
         Layer(
             descriptor=Descriptor(
                 media_type=_as_layer(blob),
@@ -48,10 +51,19 @@ def bundle_layers(store: Store, bundle: Bundle) -> list[Layer]:
                 size_bytes=blob.size_bytes,
             ),
             diff_id=diff_id,
-            what=titles.get(blob.media_type.removesuffix(media_types.GZIP_SUFFIX), "bundle"),
+            what=_title(blob),
         )
         for blob, diff_id in zip(bundle.manifest.layers, diff_ids, strict=True)
     ]
+    return sorted(layers, key=lambda layer: layer.what in _CHANGING)
+
+
+def _title(blob: Descriptor) -> str:
+    """Say what a layer of a bundle holds; code and wheels are of one type, and so are documents."""
+    if blob.media_type.startswith(media_types.MODEL_WEIGHT_TAR):
+        return "model"
+    path = blob.annotations.get(media_types.MODEL_FILEPATH, "")
+    return _TITLES.get(path.removeprefix(f"{layout.ROOT}/"), "bundle")
 
 
 def _as_layer(blob: Descriptor) -> str:
@@ -84,7 +96,6 @@ def jobs(
         "bundle": BUNDLE,
         "wanted": wanted,
         "name": bundle.document.name,
-        "digest": str(bundle.digest),
         "app": None,
         "host": "0.0.0.0",  # noqa: S104 - a container's network is its own
         "port": PORT,
@@ -127,7 +138,7 @@ def start_layer(
 
 
 def store_image(
-    store: Store,
+    store: Store | Together,
     *,
     base: Base,
     platform: str,
@@ -163,7 +174,7 @@ def store_image(
 
 
 def store_index(
-    store: Store, bundle: Bundle, images: Sequence[Image], described: Described
+    store: Store | Together, bundle: Bundle, images: Sequence[Image], described: Described
 ) -> Descriptor:
     """Write the index that lists an image for each platform, and the bundle.
 

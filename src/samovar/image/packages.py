@@ -29,7 +29,7 @@ from samovar.image.plan import Sized, plan_packages
 from samovar.image.scheme import Scheme, WheelSource
 from samovar.image.wheel_choice import VERSION as CHOICE_VERSION
 from samovar.image.wheel_choice import ChosenWheel, choose_wheels
-from samovar.store.atomic import write_file
+from samovar.store.atomic import write_memory
 from samovar.store.home import is_offline
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def _choice_key(pinned: bytes, base: Base, platform: str) -> str:
 
 def _remember(memory: Path, chosen: Sequence[ChosenWheel]) -> None:
     listed = [[wheel.package.name, wheel.package.version, asdict(wheel.file)] for wheel in chosen]
-    write_file(memory, canonical_json(listed))
+    write_memory(memory, canonical_json(listed))
 
 
 def _remembered(memory: Path) -> tuple[ChosenWheel, ...] | None:

@@ -17,7 +17,7 @@ ALONE_BYTES: Final = 4 * 1000 * 1000
 MOST_ALONE: Final = 60
 """Layers of single wheels; overlay file systems stop at about 128 layers altogether."""
 ORDER: Final = (
-    "base", "interpreter", "large packages", "packages", "runtime", "bundle", "start",
+    "base", "interpreter", "large packages", "packages", "runtime", "start", "bundle",
 )  # fmt: skip
 """From what changes with Debian's releases to what changes with every model."""
 

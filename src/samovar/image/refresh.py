@@ -13,16 +13,19 @@ import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from samovar.errors import Damaged, SamovarError, Unavailable
+from samovar.image.base import debian_base
 from samovar.image.base_lock import BaseLock, LockedDeb
 from samovar.image.download import get_bytes
 from samovar.image.mirror import archives
 from samovar.image.platform import Libc
+from samovar.store.home import Home
+from samovar.store.layout import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--keyring", type=Path, default=_KEYRING)
     options = parser.parse_args(arguments)
     try:
-        lock = make_lock(options.suite, options.python, keyring=options.keyring)
+        lock = with_layers(make_lock(options.suite, options.python, keyring=options.keyring))
     except SamovarError as error:
         sys.stderr.write(f"error: {error}\n{error.hint or ''}\n")
         return 3
@@ -127,6 +130,26 @@ def make_lock(suite: str, minor: str, *, keyring: Path) -> BaseLock:
         libc=libc,
         packages=packages,
     )
+
+
+def with_layers(lock: BaseLock) -> BaseLock:
+    """Make a base's layers once, for every platform, and pin what they are."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        store = Store(home.store)
+        return replace(
+            lock,
+            layers={
+                platform: tuple(
+                    layer.diff_id for layer in debian_base(home, store, lock, platform, _say).layers
+                )
+                for platform in lock.packages
+            },
+        )
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _verified(place: str, keyring: Path) -> str:

@@ -12,6 +12,7 @@ from samovar.core import layout
 from samovar.env.docker import docker, image_id
 from samovar.errors import Damaged, Unavailable
 from samovar.image import private_root
+from samovar.image.base_contents import ComparedBase, base_mismatches, compare_base
 from samovar.image.contents import Expected, compare_contents, is_own_version
 from samovar.image.find_image import find_image
 from samovar.image.found_image import claimed_bundle
@@ -91,6 +92,8 @@ def verify_image(
         bundle = against or claimed_bundle(store, image)
         expected = Expected.of_root(root) if bundle is None else Expected.of_bundle(bundle)
         mismatches = compare_contents(image, root, expected)
+        base = compare_base(home, store, image, root, workspace)
+        mismatches += base_mismatches(base, mismatches)
         answer: dict[str, Any] | Mismatched = Mismatched(mismatches=tuple(mismatches))
         if not mismatches:
             _audit(root, expected)
@@ -100,11 +103,13 @@ def verify_image(
         answer,
         expected.receipt,
         elapsed_s=time.monotonic() - started,
-        image=_facts(image, expected, where),
+        image=_facts(image, expected, where, base),
     )
 
 
-def _facts(image: FoundImage, expected: Expected, where: str) -> Mapping[str, Any]:
+def _facts(
+    image: FoundImage, expected: Expected, where: str, base: ComparedBase
+) -> Mapping[str, Any]:
     return {
         "id": str(image.digest),
         "platform": image.platform,
@@ -112,6 +117,8 @@ def _facts(image: FoundImage, expected: Expected, where: str) -> Mapping[str, An
         "isolation": where,
         "bundle": expected.digest,
         "runtime_compared": is_own_version(image),
+        "base": base.name,
+        "base_compared": base.is_known,
     }
 
 

@@ -168,11 +168,18 @@ def _push_documents(
         tally.arrived(document.size_bytes)
         tally.moved(document.size_bytes)
 
+    def list_them() -> None:
+        add_by_tag(
+            remote, [(store.read_document(one), one) for one in documents if one in unlisted]
+        )
+        unlisted.clear()
+
     indexes = [one for one in documents if one.media_type in media_types.INDEXES]
     _at_once(remote, (partial(put, one) for one in documents if one not in indexes))
+    list_them()
     for index in indexes:
         put(index)
-    add_by_tag(remote, [(store.read_document(one), one) for one in documents if one in unlisted])
+    list_them()
 
 
 def _at_once(remote: Remote, work: Iterable[partial[None]]) -> None:

@@ -39,6 +39,11 @@ class Job:
     result: Path | None
     options: Mapping[str, Any]
 
+    @property
+    def digest(self) -> str:
+        """The bundle's; empty where nobody said."""
+        return str(self.options.get("digest") or os.environ.get(layout.DIGEST_VARIABLE, ""))
+
     @classmethod
     def read(cls, path: Path) -> Job:
         """Read a job file.

@@ -73,7 +73,7 @@ class Loaded:
         return cls(
             name=name.partition("@")[0].partition(":")[0] or document["name"],
             version=str(document.get("version", "1")),
-            digest=str(job.options.get("digest", "")),
+            digest=job.digest,
             message=str(document.get("service", {}).get("message", "")),
             platform=class_name(model),
             signature=signature,

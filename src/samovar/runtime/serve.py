@@ -76,7 +76,7 @@ class Announcement:
 
     def make(self, url: str, workers: int, grpc_address: str | None = None) -> None:
         """Print it."""
-        name, digest = str(self.job.options.get("name", "")), self.job.options.get("digest", "")
+        name, digest = str(self.job.options.get("name", "")), self.job.digest
         if self.as_json:
             document = {
                 "url": url,

@@ -41,11 +41,15 @@ class Unfinished:
         """
         self.file.flush()
         os.fsync(self.file.fileno())
+        self.rename_to(path, mode=mode)
+        if sync:
+            sync_folder(path.parent)
+
+    def rename_to(self, path: Path, *, mode: int) -> None:
+        """Give the file its name, wherever its bytes are by now."""
         self.file.close()
         self._path.chmod(mode)
         self._path.replace(path)
-        if sync:
-            sync_folder(path.parent)
 
     def discard(self) -> None:
         """Remove the bytes, unless they were kept."""
@@ -70,6 +74,17 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     with unfinished_file(path.parent) as unfinished:
         unfinished.file.write(data)
         unfinished.keep_as(path, mode=mode)
+
+
+def write_memory(path: Path, data: bytes) -> None:
+    """Write a file of a cache, whole or not at all while the machine runs.
+
+    After a power cut it may be empty or torn: who reads it checks what it holds, and does the work
+    again. Waiting for the disk would cost more than most such work.
+    """
+    with unfinished_file(path.parent) as unfinished:
+        unfinished.file.write(data)
+        unfinished.rename_to(path, mode=0o644)
 
 
 def sync_folder(folder: Path) -> None:

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from samovar.store.layout import Store
+    from samovar.store.together import Together
 
 _EMPTY: Final = b"{}"
 
 
 def attach(
-    store: Store,
+    store: Store | Together,
     subject: Descriptor,
     data: bytes,
     artifact_type: str,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from samovar.core.digest import Digest
 from samovar.errors import Damaged, InvalidReference, NotFound
-from samovar.store.atomic import write_file
+from samovar.store.atomic import write_memory
 from samovar.store.digests import digest_file
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def all_subjects(store: Store) -> dict[Digest, Digest]:
             found[name] = _subject(store, name)
     if found != known:
         with suppress(OSError):  # a store that may only be read is read anew each time
-            write_file(memory, json.dumps(found).encode())
+            write_memory(memory, json.dumps(found).encode())
     return {
         Digest(f"sha256:{name}"): Digest.parse(subject)
         for name, subject in sorted(found.items())
