@@ -43,7 +43,7 @@ TARGETS = {
     "stream": Target(read=models.read_stream, seeds=models.pickles),
     "model": Target(read=models.read_model, seeds=models.all_models),
     "members": Target(read=models.read_members, seeds=models.inner_members),
-    "loader": Target(read=models.load, seeds=models.honest),
+    "loader": Target(read=models.load, seeds=models.to_load),
     "compressed": Target(read=models.read_compressed, seeds=models.all_models),
     "tar": Target(read=archives.read_tars, seeds=archives.layers),
     "gzip": Target(read=archives.read_gzip, seeds=archives.layers),

@@ -37,6 +37,9 @@ class View(Protocol):
     def holds_nested(self, value: Any) -> bool:
         """Say whether a list holds tuples that hold tuples."""
 
+    def length_of(self, value: Any) -> int:
+        """Give how many items a list has."""
+
     def data_type(self, value: Any) -> DataType | None:
         """Give what a data type is whose state was judged, and None for all else."""
 
@@ -174,6 +177,26 @@ def _buffer(args: tuple[Any, ...], view: View, _policy: Policy) -> str | None:
     return None
 
 
+def _arrow(args: tuple[Any, ...], view: View, _policy: Policy) -> str | None:
+    return _arrow_data(args[0], view) if len(args) == 1 else "takes one argument"
+
+
+def _arrow_data(data: Any, view: View, nesting: int = 0) -> str | None:
+    """Check ``(type, length, nulls, offset, buffers, children, dictionary)`` of an array."""
+    if view.kind_of(data) != "tuple" or len(data) != 7 or nesting > 1:
+        return "takes the parts of an Arrow array"
+    _, length, nulls, offset, buffers, children, dictionary = data
+    numbers = (length, offset, nulls)
+    # -1 nulls: nobody has counted them.
+    if any(type(n) is not int or not -1 <= n <= _ITEMS for n in numbers) or min(numbers[:2]) < 0:
+        return "is given a length or an offset that no array has"
+    if [view.kind_of(buffers), view.kind_of(children)] != ["list", "list"]:
+        return "takes lists of buffers and of children"
+    if view.length_of(children):
+        return "is given an Arrow array of arrays, which models do not hold"
+    return None if dictionary is None else _arrow_data(dictionary, view, nesting + 1)
+
+
 def _latin_1(args: tuple[Any, ...], view: View, _policy: Policy) -> str | None:
     if [view.kind_of(value) for value in args] != ["text", "text"] or args[1] not in _LATIN_1:
         return "takes text and 'latin1'"
@@ -291,6 +314,9 @@ def _array_state(state: Any, _made: Made, view: View, _policy: Policy) -> str | 
         return "takes a shape"
     if prod(max(length, 1) for length in shape) > _ITEMS:
         return "is given a shape that is larger than any machine's memory"
+    if view.kind_of(state[4]) == "list" and view.length_of(state[4]) != prod(shape):
+        # NumPy reads as many objects off the list as the shape says, and further.
+        return "is given more or fewer objects than its shape has"
     return None
 
 
@@ -302,6 +328,7 @@ CALLS: Final[dict[str, tuple[Rule, frozenset[int]]]] = {
     "masked_array": (_masked_array, frozenset({0, 1})),
     "dtype": (_dtype, frozenset({0})),
     "buffer": (_buffer, frozenset()),
+    "arrow": (_arrow, frozenset()),
     "latin_1": (_latin_1, frozenset()),
     "bytes": (_bytes, frozenset()),
     "bit_generator": (_bit_generator, frozenset({0, 1})),

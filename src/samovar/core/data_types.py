@@ -25,6 +25,9 @@ _NAMES: Final = re.compile(r"(bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|
 _ITEM_BYTES: Final = {"O": 8, "?": 1, "b": 1, "B": 1, "c": 1, "e": 2, "d": 8, "M": 8, "m": 8}
 # Types that carry their own number of bytes: f8, i4, u1, b1, c16, V24, S3, M8, m8.
 _SIZED: Final = frozenset("fiubcVSMm")
+_TIMES: Final = frozenset("Mm")
+_UNITS: Final = [[name, "int", "int", "int"] for name in ("bytes", "text")]
+_UNIT_NUMBERS: Final = 1 << 31
 _EXTENDED: Final = frozenset("SUV")
 _UNICODE_BYTES: Final = 4
 # NPY_ITEM_REFCOUNT, LIST_PICKLE, ITEM_IS_POINTER; with them NEEDS_INIT, NEEDS_PYAPI, USE_GETITEM.
@@ -117,6 +120,8 @@ def of_state(args: tuple[Any, ...], state: tuple[Any, ...], view: View) -> DataT
     extended = match is not None and match[1] in _EXTENDED
     if alignment not in _ALIGNMENTS or size != (made.size if extended else -1):
         return "is given another size or alignment than its own"
+    if not _fits(state, view, is_time=match is not None and match[1] in _TIMES):
+        return "is given metadata that it cannot have, or none of its unit of time"
     if subarray is not None or fields is not None:
         parts = _parts(subarray, names, fields, made, view)
         if isinstance(parts, str):
@@ -125,6 +130,25 @@ def of_state(args: tuple[Any, ...], state: tuple[Any, ...], view: View) -> DataT
     if flags & made.flags != made.flags or flags & _OBJECT_FLAGS & ~made.flags:
         return "is given flags that hide, or make up, that its items are objects"
     return made
+
+
+def _fits(state: tuple[Any, ...], view: View, *, is_time: bool) -> bool:
+    """Say whether the metadata are the unit of a time, or a dictionary that nobody reads.
+
+    NumPy takes a time without a unit, and follows a null pointer later.
+    """
+    metadata: Any = state[8] if len(state) > 8 else None
+    if not is_time:
+        return view.kind_of(metadata) in {"none", "dict"}
+    if view.kind_of(metadata) != "tuple" or len(metadata) != 2:
+        return False
+    more, unit = metadata
+    return (
+        view.kind_of(more) in {"none", "dict"}
+        and view.kind_of(unit) == "tuple"
+        and [view.kind_of(part) for part in unit] in _UNITS
+        and all(type(number) is int and 0 < number < _UNIT_NUMBERS for number in unit[1:])
+    )
 
 
 def _parts(subarray: Any, names: Any, fields: Any, made: DataType, view: View) -> DataType | str:

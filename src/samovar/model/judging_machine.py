@@ -18,7 +18,7 @@ from samovar.model.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from samovar.core.allowlist import Policy
     from samovar.model.findings import Log
@@ -67,11 +67,12 @@ class JudgingMachine(StackMachine):
             return self._heavy[id(value)][1] if id(value) in self._heavy else len(value)
         return int(value.weight) if type(value) in _WEIGHING else 1
 
-    def on_items(self, target: Any, values: Iterable[Any], kind: str) -> None:
+    def on_items(self, target: Any, values: Collection[Any], kind: str) -> None:
         """Judge values that are put into a list, set or object."""
         if not (isinstance(target, Sequence) and target.kind == kind):
             self._fill(target, "items are put into")
             target = Sequence(kind)
+        target.count += len(values)
         judge = self.guard.hashed if kind == "set" else self.guard.stored
         for value in values:
             if type(value) in _WEIGHING:

@@ -17,7 +17,7 @@ from samovar.model.source import Source, broken
 from samovar.model.values import Mapping, Sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 _STACK: Final = 1_000_000
 _CONTAINERS: Final = 1_500_000
@@ -54,7 +54,7 @@ class StackMachine(Constants):
     def on_tuple(self, value: tuple[Any, ...]) -> None:
         """Judge a new tuple."""
 
-    def on_items(self, target: Any, values: Iterable[Any], kind: str) -> None:
+    def on_items(self, target: Any, values: Collection[Any], kind: str) -> None:
         """Judge values that are put into a list, set or object."""
 
     def on_pairs(self, target: Any, items: list[Any]) -> None:

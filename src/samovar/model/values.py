@@ -77,16 +77,19 @@ class Sequence:
     ----------
     kind : str
         ``list`` or ``set``.
+    count : int
+        How many items went in.
     has_nested : bool
         Whether it holds tuples that hold tuples.
     weight : int
         How many values it would be if shared ones were written out each time.
     """
 
-    __slots__ = ("has_nested", "kind", "weight")
+    __slots__ = ("count", "has_nested", "kind", "weight")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self.count = 0
         self.has_nested = False
         self.weight = 1
 
@@ -134,6 +137,10 @@ class SymbolicView(Settled):
         """Name what a value would be."""
         kind = _KINDS.get(type(value))
         return kind if kind is not None else str(value.kind)
+
+    def length_of(self, value: Any) -> int:
+        """Give how many items a list has."""
+        return value.count if isinstance(value, Sequence) else -1
 
     def holds_nested(self, value: Any) -> bool:
         """Say whether a list holds tuples that hold tuples."""

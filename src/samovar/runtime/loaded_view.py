@@ -45,6 +45,10 @@ class LoadedView(Settled):
         """Name what a value is."""
         return "global" if id(value) in self._names else _KINDS.get(type(value), "object")
 
+    def length_of(self, value: Any) -> int:
+        """Give how many items a list has."""
+        return len(value)
+
     def holds_nested(self, value: Any) -> bool:
         """Say whether a list holds tuples that hold tuples."""
         return any(

@@ -58,6 +58,7 @@ PARSER = (
     "    return ({0}), loc, scale, moments\n"
 )
 NORM = "scipy.stats._continuous_distns.norm_gen"
+ARROW = "pyarrow.lib._restore_array"
 RANDOM = "numpy.random._pickle.__randomstate_ctor"
 MAKER = "numpy.random._pickle.__bit_generator_ctor"
 LAUGHS = text("x") + TUPLE1 + MEMOIZE + b"".join(
@@ -98,7 +99,18 @@ ALLOWED = {
 
 OBJECTS = settled("O8", flags=63)
 PAIR = (NONE, pack(text("a"), text("b")))
+
+
+def time(*metadata: bytes, version: int = 4) -> bytes:
+    state = (text("<"), NONE, NONE, NONE, number(-1), number(-1), number(0))
+    return dtype("M8") + pack(number(version), *state, *metadata) + BUILD
+
+
+UNIT = pack(raw(b"ns"), number(1), number(1), number(1))
 ALLOWED |= {
+    "a data type of times": time(pack(NONE, UNIT)),
+    "a data type of times with notes": time(pack(EMPTY_DICT, UNIT)),
+    "a data type with notes": dtype("f8") + pack(*DTYPE_STATE, EMPTY_DICT) + BUILD,
     "a data type of objects": OBJECTS,
     "a structured data type": settled(
         "V16",
@@ -124,6 +136,13 @@ ALLOWED |= {
         "V16", size=16, alignment=8, flags=63, parts=(pack(OBJECTS, number(2)), NONE, NONE)
     ),
     "a named data type with its state": settled("float64"),
+    "an array of objects": (
+        ARRAY
+        + pack(
+            number(1), pack(number(2)), OBJECTS, FALSE, EMPTY_LIST + MARK + NONE + TRUE + APPENDS
+        )
+        + BUILD
+    ),
     "an array with its state": array(settled("f8"), bytes(8)),
 }
 
@@ -237,6 +256,35 @@ REFUSED = {
         + pack(number(3), text("|"), NONE, NONE, NONE, number(8), number(1), number(0)) + BUILD,
         "after something else",
     ),
+    "an array of more objects than there are": (
+        ARRAY + pack(number(1), pack(number(255)), OBJECTS, FALSE, EMPTY_LIST + NONE + APPEND) + BUILD,
+        "more or fewer objects",
+    ),
+    "no Arrow array": (call(ARROW, number(1)), "parts of an Arrow array"),
+    "two Arrow arrays": (call(ARROW, NONE, NONE), "one argument"),
+    "an Arrow array before its buffers": (
+        call(ARROW, pack(NONE, number(1), number(0), number(-8), EMPTY_LIST, EMPTY_LIST, NONE)),
+        "no array has",
+    ),
+    "an Arrow array without lists": (
+        call(ARROW, pack(NONE, number(1), number(0), number(0), NONE, EMPTY_LIST, NONE)), "lists",
+    ),
+    "an Arrow array of arrays": (
+        call(ARROW, pack(NONE, number(1), number(0), number(0), EMPTY_LIST,
+                         EMPTY_LIST + NONE + APPEND, NONE)),
+        "array of arrays",
+    ),
+    "an Arrow dictionary of dictionaries": (
+        call(ARROW, pack(NONE, number(1), number(0), number(0), EMPTY_LIST, EMPTY_LIST, number(1))),
+        "parts of an Arrow array",
+    ),
+    "times without a unit": (time(version=3), "unit of time"),
+    "times with half a unit": (time(pack(NONE)), "unit of time"),
+    "times with a unit of nothing": (
+        time(pack(NONE, pack(raw(b"ns"), number(1), number(0), number(1)))), "unit of time",
+    ),
+    "times with notes that are none": (time(pack(number(1), UNIT)), "unit of time"),
+    "notes that are none": (dtype("f8") + pack(*DTYPE_STATE, number(1)) + BUILD, "metadata"),
     "an array's odd state": (ARRAY + EMPTY_DICT + BUILD, "state of an array"),
     "an array's odd shape": (
         ARRAY + pack(number(1), number(1), dtype("f8"), TRUE, raw(b"")) + BUILD, "takes a shape",

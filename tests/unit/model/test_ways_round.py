@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import joblib
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -28,7 +29,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from samovar.errors import SamovarError
+from samovar.errors import InvalidModel, SamovarError
 from samovar.model.audit import audit_file
 from samovar.runtime.loading import load_model, load_stream
 from streams import (
@@ -191,6 +192,19 @@ STREAMS: dict[str, tuple[bytes, str]] = {
         "numpy.dtype",
     ),
 }  # fmt: skip
+
+
+def test_arrow_arrays_beyond_their_buffers(tmp_path: Path) -> None:
+    honest = pickle.dumps(pa.array(["a", "bc", "d"]), 2)
+    path = tmp_path / "model.pkl"
+    path.write_bytes(honest)
+    assert audit_file(path).ok
+    assert load_stream(path).to_pylist() == ["a", "bc", "d"]
+    offsets = b"\x00\x00\x00\x00\x01\x00\x00\x00\x03\x00\x00\x00\x04\x00\x00\x00"
+    path.write_bytes(pickle.dumps(pa.array(["a", "bc", "d"]), 5).replace(offsets, b"\x7f" * 16))
+    assert audit_file(path).ok
+    with pytest.raises(InvalidModel, match="cannot be loaded"):
+        load_model(path, "pickle", method="predict")
 
 
 @pytest.fixture
