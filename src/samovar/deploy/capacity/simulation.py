@@ -7,6 +7,7 @@ quota below one processor stops the worker when it is used up, until the kernel'
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from dataclasses import dataclass, field
@@ -195,14 +196,18 @@ class _Quota:
         period = int((now + self._phase_s) / PERIOD_S)
         if period > self._period:
             self._period, self._left_s = period, self._budget_s
-        while True:
-            end = (self._period + 1) * PERIOD_S - self._phase_s
-            usable_s = min(self._left_s, max(0.0, end - now))
-            if work_s <= usable_s:
-                self._left_s -= work_s
-                return now + work_s
-            work_s -= usable_s
-            now, self._period, self._left_s = end, self._period + 1, self._budget_s
+        end = (self._period + 1) * PERIOD_S - self._phase_s
+        usable_s = min(self._left_s, max(0.0, end - now))
+        if work_s <= usable_s:
+            self._left_s -= work_s
+            return now + work_s
+        work_s -= usable_s
+        # Periods that are used up as a whole.
+        whole = max(0, math.ceil(work_s / self._budget_s) - 1)
+        work_s = max(0.0, work_s - whole * self._budget_s)
+        self._period += 1 + whole
+        self._left_s = max(0.0, self._budget_s - work_s)
+        return self._period * PERIOD_S - self._phase_s + work_s
 
 
 class _Replica:
