@@ -99,7 +99,7 @@ def ask(
         b=outcome_of(function(everything)),
         factors=given,
         fixed=fixed,
-        hints=hints or Hints(),
+        look=lambda: hints or Hints(),
     )
     budget = Budget(max_runs=options.pop("max_runs", None))
     question = options.pop("question", Question())

@@ -82,7 +82,7 @@ def _ours(names: list[str], function: Function, declaring: str | None) -> tuple[
         a=Outcome(metrics={"m": function(frozenset())}),
         b=Outcome(metrics={"m": function(frozenset(names))}),
         factors=[Factor(name=name, a=0, b=1) for name in names],
-        hints=Hints() if declaring is None else Hints(declared={declaring: (_CHANGE,)}),
+        look=lambda: Hints() if declaring is None else Hints(declared={declaring: (_CHANGE,)}),
     )
     answer = explain(case, _Runner(function), clock=time.monotonic)
     return {culprit.factor for culprit in answer.culprits}, answer.runs

@@ -20,7 +20,7 @@ from samovar.compare.versions import Turn, find_turn
 from samovar.compare.yardstick import PREDICTIONS, PredictionYardstick
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from samovar.compare.factors import Factor
     from samovar.compare.instrument import Subset
@@ -47,15 +47,16 @@ class Case:
     fixed : frozenset of str
         Factors that this machine cannot be made to have (another processor): no mixture takes
         them.
-    hints : Hints
-        What is known to matter, and is tried early.
+    look : callable
+        Gives what is known to matter, and is tried early; called where there is something to
+        explain.
     """
 
     a: Outcome
     b: Outcome
     factors: Sequence[Factor]
     fixed: frozenset[str] = field(default_factory=frozenset)
-    hints: Hints = field(default_factory=Hints)
+    look: Callable[[], Hints] = Hints
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +75,8 @@ class Known:
         Guilty parts of guilty files, by factor.
     turns : dict of str to Turn
         Guilty releases of guilty packages, by factor.
+    hints : Hints
+        What is known without executing anything.
     trail : list of Step
         Every measured mixture.
     stopped : str
@@ -87,6 +90,7 @@ class Known:
     shares: Shares = field(default_factory=lambda: Shares(effects={}, interactions=()))
     parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     turns: dict[str, Turn] = field(default_factory=dict)
+    hints: Hints = field(default_factory=Hints)
     trail: list[Step] = field(default_factory=list)
     stopped: str = ""
     interrupted: bool = False
@@ -123,10 +127,10 @@ class Inquiry:
         self._name = name
         self._material = material
         self._by_name = {f.name: f for f in case.factors if f.name not in case.fixed}
-        self._weights = weigh(self._by_name.values(), case.hints)
         self._everything = frozenset(self._by_name)
         self._guessed: str | None = None
-        self.known = Known()
+        self.known = Known(hints=case.look())
+        self._weights = weigh(self._by_name.values(), self.known.hints)
 
     def run(self) -> Known:
         """Go as far as the budget allows."""
@@ -171,7 +175,7 @@ class Inquiry:
         B is repeated at the same time. Such an outcome stands for a repetition of A: it is one, but
         for a change that does nothing.
         """
-        likely = guess(self._weights, self._case.hints)
+        likely = guess(self._weights, self.known.hints)
         if likely is None or len(self._everything) < _WORTH_A_GUESS:
             return None
         alone = Mixture(taken=frozenset({likely}))
@@ -243,7 +247,7 @@ class Inquiry:
             cut = cut_file(factor, material)
             if cut is not None:
                 effect = self.known.shares.effects.get(block)
-                drill = Drill(instrument, factor, base, effect, self._case.hints)
+                drill = Drill(instrument, factor, base, effect, self.known.hints)
                 self.known.parts[factor.name] = drill.parts(cut)
 
     def _base_for(self, block: Block, found: Found, instrument: Instrument) -> Subset | None:

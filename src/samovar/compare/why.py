@@ -202,11 +202,11 @@ class _Telling:
             together=tuple(other for other in block if other != name),
             turn=self._known.turns.get(name),
             declared=self._declared(name),
-            changelog=self._case.hints.changelogs.get(name),
+            changelog=self._known.hints.changelogs.get(name),
         )
 
     def _declared(self, name: str) -> tuple[str, ...]:
-        changes = self._case.hints.declared.get(name, ())
+        changes = self._known.hints.declared.get(name, ())
         told = [str(change) for change in changes if change.kind != DEPRECATED]
         return tuple(told[:_MOST_DECLARED])
 

@@ -116,7 +116,7 @@ def explain_sides(
             b=recorded_outcome(store, other, workspace),
             factors=factors,
             fixed=fixed_factors(a.facts, b.facts, factors),
-            hints=_hints(home, store, a, b, factors, progress),
+            look=lambda: _hints(home, store, a, b, factors, progress),
         )
     executing: AbstractContextManager[Runner] = nullcontext(local)
     if executor == RAY:
@@ -142,8 +142,12 @@ def _explain_bundles(
     runner = BundleRunner(home, store, a, b, rows=rows, progress=progress)
     factors = factors_between(a.facts, b.facts, a.read, b.read)
     one, other = runner.recorded(frozenset(factor.name for factor in factors))
-    hints = _hints(home, store, a, b, factors, progress)
-    case = Case(a=one, b=other, factors=factors, hints=hints)
+    case = Case(
+        a=one,
+        b=other,
+        factors=factors,
+        look=lambda: _hints(home, store, a, b, factors, progress),
+    )
     answer = explain(
         case, runner, clock=time.monotonic, question=question, budget=budget, material=runner
     )

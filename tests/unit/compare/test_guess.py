@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from functions import Result, ask, blamed, factors_of, names
+from functions import FunctionRunner, Result, ask, blamed, factors_of, names
 from samovar.compare.cuts import cut_code
 from samovar.compare.declared import DEFAULT, DEPRECATED, Declared
 from samovar.compare.drill import idle_hunks
 from samovar.compare.factors import Factor
 from samovar.compare.rank import Hints, weigh
 from samovar.compare.reachable import idle_lines
+from samovar.compare.runner import Outcome
+from samovar.compare.why import Case, explain
 
 LIBRARY = "package:lib"
 
@@ -83,6 +85,16 @@ def test_what_is_only_deprecated_is_not_worth_a_guess() -> None:
     assert blamed(answer) == {LIBRARY}
     first = {request.mixture.taken for request in runner.executed[:2]}
     assert frozenset({LIBRARY}) not in first
+
+
+def test_nothing_is_looked_up_where_there_is_nothing_to_explain() -> None:
+    def look() -> Hints:
+        raise AssertionError("nothing differs")
+
+    same = Outcome(metrics={"m": 1.0})
+    case = Case(a=same, b=same, factors=row(16), look=look)
+    runner = FunctionRunner(lambda _mixture: 1.0)
+    assert explain(case, runner, clock=lambda: 0.0).outcome == "equal"
 
 
 def test_code_that_is_not_reached_comes_last() -> None:
