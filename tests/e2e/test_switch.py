@@ -86,7 +86,8 @@ def test_another_bundle_takes_over_without_a_lost_request(bundles: Bundles) -> N
             answer = bundles.switch("titanic:second")
             after = answer_of(running.url)
             # The same again is no switch; a digest names what a name does.
-            assert bundles.switch(bundles.second)["switches"] == 1
+            again = bundles.switch(bundles.second)
+            assert (again["switches"], again["switched"]) == (1, False)
         assert answer["switched"] is True
         assert (answer["from"], answer["to"]) == (bundles.first, bundles.second)
         assert answer["verdict"] in {"IDENTICAL", "EQUIVALENT"}
@@ -112,7 +113,12 @@ def test_all_replicas_are_switched_or_none(bundles: Bundles) -> None:
         with Load(running.url) as load:
             assert bundles.switch("titanic:broken", code=1)["switched"] is False
             assert set(load.bodies) == {before}
-            assert bundles.switch("titanic:second")["switched"] is True
+            # One that died comes back with the others.
+            first = int(running.ready["replicas"][0]["id"])
+            os.kill(first, signal.SIGKILL)
+            wait_until(lambda: not is_alive(first))
+            switched = bundles.switch("titanic:second")
+            assert [one["state"] for one in switched["replicas"]] == ["running", "running"]
         assert set(load.answers) == {200}
         after = answer_of(running.url)
         assert set(load.bodies) == {before, after}
@@ -267,3 +273,34 @@ def test_a_run_whose_supervisor_died_is_not_switched(bundles: Bundles) -> None:
     assert answer.error["code"] == "run_died"
     assert running.ask(1) == [200]
     samovar("stop", run, SAMOVAR_HOME=bundles.home)
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(900)
+def test_containers_are_switched_behind_nginx(bundles: Bundles, docker_engine) -> None:
+    need("nginx", "apt install nginx")
+    host = {"DOCKER_HOST": docker_engine.host}
+    docker = ["docker", "-H", docker_engine.host]
+
+    def containers() -> list[str]:
+        listed = subprocess.run(
+            [*docker, "ps", "-q", "--no-trunc"], check=True, capture_output=True
+        )
+        return listed.stdout.decode().split()
+
+    with Running(bundles.home, "--isolation", "docker", **host) as running:
+        before = answer_of(running.url)
+        with Load(running.url, clients=2) as load:
+            # The run knows its engine.
+            assert bundles.switch("titanic:broken", code=1)["verdict"] == "DIFFERENT"
+            assert set(load.bodies) == {before}
+            switched = bundles.switch("titanic:second")
+            after = answer_of(running.url)
+        assert switched["switched"] is True
+        assert set(load.answers) == {200}
+        assert set(load.bodies) == {before, after}
+        assert before != after == load.bodies[-1]
+        assert containers() == [switched["replicas"][0]["id"]]
+        error = bundles.switch("--shadow", "titanic", code=2)["error"]
+        assert error["code"] == "no_aside"
+    assert containers() == []

@@ -9,7 +9,7 @@ import click
 
 from samovar.cli import exit_codes
 from samovar.cli.opening import familiar
-from samovar.deploy.aside_counts import describe_run
+from samovar.deploy.aside import describe_run
 from samovar.deploy.running import DIED, runs_of
 from samovar.store.home import Home
 

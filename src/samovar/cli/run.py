@@ -16,9 +16,9 @@ from samovar.cli.policies import enforce_policy, policy_option
 from samovar.cli.sizes import read_size
 from samovar.cli.starting import Started, start_containers, start_processes
 from samovar.cli.targets import open_target
+from samovar.deploy.aside import Served
 from samovar.deploy.fallback import describe
 from samovar.deploy.limits import Limits
-from samovar.deploy.process_service import Served
 from samovar.deploy.replicas import ProcessReplica
 from samovar.deploy.running import RunFolder, new_run
 from samovar.errors import Unavailable

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from samovar.bundle.serve import ServeOptions, prepare_server
 from samovar.core.reference import Reference
+from samovar.deploy.aside import ASIDE, Served
 from samovar.deploy.balance import Balancer
 from samovar.deploy.container_service import ContainerService
 from samovar.deploy.doors.door import bind_door
 from samovar.deploy.orders import Desk
-from samovar.deploy.process_service import ASIDE, ProcessService, Served
+from samovar.deploy.process_service import ProcessService
 from samovar.deploy.running import RunFolder, RunState
 from samovar.store.layout import Store
 
@@ -56,33 +58,33 @@ class Started:
     since: float = field(default_factory=time.time)
 
     def write(self) -> None:
-        """Write it, once clients are answered."""
+        """Write it, once clients are answered; a full disk must not end what serves."""
         if not self.url:
             return
-        service = self.service
+        with suppress(OSError):
+            self.folder.write(self._state(self.service))
+
+    def _state(self, service: Service) -> RunState:
         running: Sequence[Replica] = service.replicas
-        replicas = [
-            {**one.state(), "address": service.address_of(number)}
-            for number, one in enumerate(running)
-        ]
-        self.folder.write(
-            RunState(
-                id=self.folder.id,
-                name=self.name,
-                bundle=service.served.name,
-                digest=service.served.digest,
-                url=self.url,
-                isolation=self.options["isolation"],
-                pid=os.getpid(),
-                engine=os.environ.get("DOCKER_HOST"),
-                started=self.since,
-                replicas=tuple(replicas),
-                balancer=self.balancer,
-                doors=self.doors,
-                others=tuple(service.others()),
-                aside=service.aside_state(),
-                switches=service.switches,
-            )
+        return RunState(
+            id=self.folder.id,
+            name=self.name,
+            bundle=service.served.name,
+            digest=service.served.digest,
+            url=self.url,
+            isolation=self.options["isolation"],
+            pid=os.getpid(),
+            engine=os.environ.get("DOCKER_HOST"),
+            started=self.since,
+            replicas=tuple(
+                {**one.state(), "address": service.address_of(number)}
+                for number, one in enumerate(running)
+            ),
+            balancer=self.balancer,
+            doors=self.doors,
+            others=tuple(service.others()),
+            aside=service.aside_state(),
+            switches=service.switches,
         )
 
 
@@ -156,14 +158,18 @@ def start_containers(
         if stop.is_set():
             return
         service.start(image)
-    _balance(stack, started, [f"127.0.0.1:{port}" for port in service.ports])
+    slots = [f"127.0.0.1:{port}" for port in service.ports]
+    _balance(stack, started, slots, has_spare=True)
 
 
-def _balance(stack: ExitStack, started: Started, addresses: list[str]) -> None:
+def _balance(
+    stack: ExitStack, started: Started, addresses: list[str], *, has_spare: bool = False
+) -> None:
     """Put NGINX in front, under the one address."""
     own = started.folder.path / "balancer"
     own.mkdir()
-    balancer = Balancer(own, addresses, port=started.options["port"], again=True)
+    port = started.options["port"]
+    balancer = Balancer(own, addresses, port=port, again=True, has_spare=has_spare)
     with started.folder.lock_of("balancer") as held:
         balancer.start(held=(held,))
     stack.callback(balancer.stop)

@@ -13,9 +13,8 @@ from samovar.cli.opening import familiar, names_of
 from samovar.cli.policies import enforce_policy, policy_option
 from samovar.cli.switching import DIFFERENT, Change, check_changeable
 from samovar.cli.targets import open_target
-from samovar.deploy.aside_counts import describe_run
+from samovar.deploy.aside import CANARY, SHADOW, describe_run
 from samovar.deploy.orders import ordering
-from samovar.deploy.process_service import CANARY, SHADOW
 from samovar.deploy.running import find_run
 from samovar.errors import UserError
 from samovar.store.home import Home
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from samovar.cli.render import Screen
+    from samovar.deploy.orders import Orderer
     from samovar.deploy.running import RunFolder, RunState
 
 
@@ -121,7 +121,9 @@ class _Wish:
     policy: Path | None
 
 
-def _change(screen: Screen, folder: RunFolder, state: RunState, wish: _Wish, orderer: Any) -> int:
+def _change(
+    screen: Screen, folder: RunFolder, state: RunState, wish: _Wish, orderer: Orderer
+) -> int:
     started = time.monotonic()
     home = Home.locate()
     name, bundle = open_target(screen, wish.target)
@@ -131,7 +133,7 @@ def _change(screen: Screen, folder: RunFolder, state: RunState, wish: _Wish, ord
     enforce_policy(Store(home.store), wish.target, name, bundle, wish.policy, with_index=False)
     if wish.role is None and str(bundle.digest) == state.digest:
         screen.note(f"{familiar(name)} is served already.")
-        return _show(screen, folder, state)
+        return _show(screen, folder, state, switched=False)
     with screen.progress("Preparing") as progress:
         change = Change(home=home, folder=folder, state=state, orderer=orderer, progress=progress)
         if wish.role is None:
@@ -163,8 +165,8 @@ def _sentence(state: RunState, name: str, wish: _Wish, verdict: str) -> str:
     return f"{state.url} serves {shown} ({verdict})."
 
 
-def _show(screen: Screen, folder: RunFolder, state: RunState) -> int:
-    document = describe_run(folder, state)
+def _show(screen: Screen, folder: RunFolder, state: RunState, **more: Any) -> int:
+    document = {**describe_run(folder, state), **more}
     lines = [f"{state.url} serves {familiar(state.bundle)} ({state.digest})"]
     aside = document["aside"]
     if aside is not None:

@@ -10,8 +10,8 @@ from samovar.bundle.serve import ServeOptions, prepare_server
 from samovar.bundle.service import verify_service
 from samovar.cli.starting import engine_image
 from samovar.core.reference import Reference
+from samovar.deploy.aside import ASIDE
 from samovar.deploy.limits import Limits
-from samovar.deploy.process_service import ASIDE
 from samovar.deploy.replicas import start_container
 from samovar.errors import Unavailable, UserError
 from samovar.store.layout import Store

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Progress = Callable[[str], None]
 
 _READY_WITHIN_S = 120.0
+_TAKEN = ("already allocated", "already in use")
+"""The engine's words for a port that somebody else has."""
 
 
 def apply(plan: Plan, folder: Path, progress: Progress) -> list[str]:
@@ -32,11 +34,57 @@ def apply(plan: Plan, folder: Path, progress: Progress) -> list[str]:
     _run(["docker", "version", "--format", "{{.Server.Version}}"], folder, "no_engine")
     for image in (plan.service.image, plan.balancer):
         _need_image(image, folder)
+    ran_before = bool(_said([*compose, "ps", "-q"], folder))
     progress(f"Starting {plan.replicas} replicas")
-    _run([*compose, "up", "-d", "--remove-orphans"], folder, "compose_failed")
     endpoint = f"http://{plan.address}:{plan.port}"
-    wait_until_answers(f"{endpoint}/v2/health/ready", within_s=_READY_WITHIN_S)
+    try:
+        _run([*compose, "up", "-d", "--remove-orphans"], folder, "compose_failed")
+        wait_until_answers(f"{endpoint}/v2/health/ready", within_s=_READY_WITHIN_S)
+    except Unavailable as error:
+        explained = _explained(error, plan, compose, folder)
+        if not ran_before:
+            # What never answered is not left half started.
+            _said([*compose, "down"], folder)
+        raise explained from error
     return [endpoint]
+
+
+def _explained(error: Unavailable, plan: Plan, compose: Sequence[str], folder: Path) -> Unavailable:
+    """Say what stands behind a start that failed, as far as the engine knows."""
+    why = error.why or ""
+    if any(words in why for words in _TAKEN):
+        return Unavailable(
+            f"{plan.address}:{plan.port} cannot be listened on.",
+            why=why,
+            hint="Give another one with --port.",
+            code="port_taken",
+        )
+    engine = _said(["docker", "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"], folder)
+    shown = ["docker", "image", "inspect", "--format", "{{.Os}}/{{.Architecture}}"]
+    for image in (plan.service.image, plan.balancer):
+        platform = _said([*shown, image], folder)
+        if platform and engine and platform != engine:
+            return Unavailable(
+                f"{image} is an image for {platform}; the engine runs {engine}.",
+                why=why or None,
+                hint=f"Build it with 'samovar build --platform {engine} --load'.",
+                code="wrong_platform",
+            )
+    said = _said([*compose, "logs", "--tail", "10", "--no-color"], folder)
+    return Unavailable(
+        error.message,
+        why="\n".join(filter(None, (why, said[-2000:]))) or None,
+        hint=error.hint or "Give it more memory or processors, or mend what it says above.",
+        code=error.code,
+    )
+
+
+def _said(command: Sequence[str], folder: Path) -> str:
+    """Give what a program says; nothing where it fails."""
+    done = subprocess.run(
+        command, cwd=folder, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _compose() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -58,7 +59,7 @@ def apply(
     Raises
     ------
     UserError
-        Where the folder has files of somebody else's, which would go with the old service.
+        Where the folder is a file, or has somebody else's files, which would go with the service.
     Unavailable
         Where NGINX is missing, the port is taken, or the service does not answer; its log is told.
     """
@@ -122,6 +123,8 @@ def _control(folder: Path, verb: str) -> int:
 
 
 def _need_own_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is not a folder.", hint="Name another one with -o.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "supervise.py").is_file():
         raise UserError(
             f"{folder} has files that are no service of samovar's.",
@@ -149,11 +152,12 @@ def _need_port(plan: Plan, folder: Path, *, restart: bool) -> None:
         except OSError as error:
             if restart:
                 _control(folder, "start")
+            is_taken = error.errno in {errno.EADDRINUSE, errno.EACCES}
             raise Unavailable(
                 f"{plan.address}:{plan.port} cannot be listened on.",
                 why=error.strerror,
-                hint="Give another one with --port.",
-                code="port_taken",
+                hint=f"Give another one with --{'port' if is_taken else 'address'}.",
+                code="port_taken" if is_taken else "no_address",
             ) from error
 
 

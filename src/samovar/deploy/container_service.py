@@ -9,15 +9,15 @@ closed. The decision is docs/decisions/0014-switch.md.
 from __future__ import annotations
 
 import socket
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from samovar.deploy.aside import Served
 from samovar.deploy.nginx import FAIL_TIMEOUT_S
 from samovar.deploy.orders import error_json
-from samovar.deploy.process_service import Served
 from samovar.deploy.replicas import DockerReplica, remove_all, start_container
 from samovar.errors import Unavailable
 
@@ -109,6 +109,7 @@ class ContainerService:
         self._coming: list[DockerReplica] = []
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="roll")
         self._rolling: Future[None] | None = None
+        self._ending = threading.Event()
 
     @property
     def ports(self) -> list[int]:
@@ -160,6 +161,7 @@ class ContainerService:
 
     def end(self) -> None:
         """End all, each with what it has in flight."""
+        self._ending.set()
         self._pool.shutdown(wait=True)
         remove_all([*self.replicas, *self._coming])
         for slot in self._slots:
@@ -177,8 +179,9 @@ class ContainerService:
             for slot in self._spare:
                 self._coming.append(self._start(order["image"], slot))
                 self._on_change()
-            time.sleep(_NOTICED_S)
-            if not self._desk.is_attended():
+                if self._ending.is_set():
+                    break
+            if self._ending.wait(_NOTICED_S) or not self._desk.is_attended():
                 raise Unavailable("Nobody waits for the switch any longer.", code="not_attended")
         except (Unavailable, OSError):
             remove_all(self._coming)

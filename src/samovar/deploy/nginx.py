@@ -22,7 +22,7 @@ _FRAME = """\
 # Runs as any user on a read-only file system: what it writes is below {scratch}.
 worker_processes {workers};
 pid {scratch}/nginx.pid;
-error_log stderr warn;
+error_log stderr {level};
 worker_rlimit_nofile 8192;
 {main}
 events {{
@@ -150,8 +150,25 @@ def whole(
     access_log: str = "/dev/stdout",
     workers: str = "auto",
     main: str = "",
+    level: str = "warn",
 ) -> str:
-    """Give a whole ``nginx.conf`` around an ``http`` block's body."""
+    """Give a whole ``nginx.conf`` around an ``http`` block's body.
+
+    Parameters
+    ----------
+    body : str
+        Of the block.
+    scratch : str
+        Folder that NGINX writes to.
+    access_log : str
+        A file, or ``off``.
+    workers : str
+        Processes, or ``auto``.
+    main : str
+        Lines before the block.
+    level : str
+        Least weight of what is logged as an error.
+    """
     return _FRAME.format(
         body=textwrap.indent(body.rstrip("\n"), "    "),
         scratch=scratch,
@@ -159,6 +176,7 @@ def whole(
         workers=workers,
         max_body=MAX_BODY,
         main=main,
+        level=level,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.errors import Unavailable
@@ -44,9 +44,13 @@ class Desk:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._last: str | None = None
+        self._unwritten: bytes | None = None
 
     def next(self) -> Order | None:
-        """Give the order that was not taken yet."""
+        """Give the order that was not taken yet; none as long as an answer cannot be written."""
+        self._write()
+        if self._unwritten is not None:
+            return None
         order = _read(self._folder.path / _ORDER)
         if order is None or order.get("key") == self._last:
             return None
@@ -55,8 +59,15 @@ class Desk:
 
     def answer(self, **facts: Any) -> None:
         """Answer the last order, once: with ``error`` where it failed."""
-        document = {"key": self._last, **facts}
-        write_file(self._folder.path / _ANSWER, json.dumps(document).encode(), mode=0o600)
+        self._unwritten = json.dumps({"key": self._last, **facts}).encode()
+        self._write()
+
+    def _write(self) -> None:
+        """Write the answer; a disk that is full must not end what serves, so try again later."""
+        if self._unwritten is not None:
+            with suppress(OSError):
+                write_file(self._folder.path / _ANSWER, self._unwritten, mode=0o600)
+                self._unwritten = None
 
     def is_attended(self) -> bool:
         """Say whether somebody who orders is still there."""

@@ -22,6 +22,8 @@ SERVICE_PORT: Final = 5000
 MIB: Final = 1024 * 1024
 _MAX_LABEL: Final = 63
 _MIN_MEMORY: Final = 64 * MIB
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9._:%\[\]-]+|\*")
+_IMAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ class Plan:
         Raises
         ------
         UserError
-            Naming the limit that is wrong.
+            Naming what is wrong.
         """
         if not 1 <= self.replicas <= 10_000:
             raise UserError(f"{self.replicas} replicas cannot be run: from 1 to 10000 can.")
@@ -119,6 +121,18 @@ class Plan:
                 f"{self.memory_bytes} bytes are too little memory for a service.",
                 hint="Give at least 64m.",
             )
+        # Both go into the configuration of other programs as they are.
+        if _ADDRESS.fullmatch(self.address) is None:
+            raise UserError(
+                f"{self.address!r} is no address to listen on.",
+                hint="Give --address an IP number of this machine, or a host name.",
+            )
+        for image in (self.service.image, self.balancer):
+            if _IMAGE.fullmatch(image) is None:
+                raise UserError(
+                    f"{image!r} is no reference of an image.",
+                    hint="Give REGISTRY/NAME:TAG, NAME:TAG, or NAME@sha256:….",
+                )
 
     @property
     def memory_mib(self) -> int:

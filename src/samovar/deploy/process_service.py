@@ -9,15 +9,15 @@ import itertools
 import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.bundle.serve import Server
 from samovar.core.digest import Digest
+from samovar.deploy.aside import ASIDE, SHADOW, Aside, Served
 from samovar.deploy.doors.crew import Crew, end_crews
 from samovar.deploy.orders import error_json
-from samovar.deploy.replicas import READY_S, ProcessReplica, start_process
+from samovar.deploy.replicas import READY_S, start_process
 from samovar.errors import Unavailable
 from samovar.store.atomic import write_file
 
@@ -27,60 +27,11 @@ if TYPE_CHECKING:
 
     from samovar.deploy.limits import Limits
     from samovar.deploy.orders import Desk, Order
+    from samovar.deploy.replicas import ProcessReplica
     from samovar.deploy.running import RunFolder
 
-ASIDE: Final = "aside.json"
-SHADOW: Final = "shadow"
-CANARY: Final = "canary"
+_SHADOW_STANDS_BACK: Final = 10
 _GONE_WITHIN_S: Final = 60.0
-
-
-@dataclass(kw_only=True)
-class Served:
-    """Which bundle.
-
-    Parameters
-    ----------
-    name, digest : str
-        Of the bundle.
-    """
-
-    name: str
-    digest: str
-
-
-@dataclass(kw_only=True)
-class Aside:
-    """A server beside the replicas, which answers a share of the requests, or nobody.
-
-    Parameters
-    ----------
-    replica : ProcessReplica
-        The server.
-    served : Served
-        Its bundle.
-    role : str
-        ``shadow`` or ``canary``.
-    share : float
-        Of the requests that a canary answers, in (0, 1].
-    """
-
-    replica: ProcessReplica
-    served: Served
-    role: str
-    share: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Give what the run's state says of it."""
-        return {
-            "role": self.role,
-            "share": self.share,
-            "name": self.served.name,
-            "digest": self.served.digest,
-            "id": str(self.replica.server.pid),
-            "number": self.replica.number,
-            "private": self.replica.server.url,
-        }
 
 
 class ProcessService:
@@ -234,7 +185,8 @@ class ProcessService:
                 folder=None if folder is None else Path(folder),
             )
             digest = Digest.parse(self._coming_is.digest)
-            self._coming.append(self._launch(prepared, digest, door))
+            nice = _SHADOW_STANDS_BACK if order["role"] == SHADOW else 0
+            self._coming.append(self._launch(prepared, digest, door, nice=nice))
         self._announce_by = time.monotonic() + READY_S
         self._on_change()
 
@@ -302,9 +254,7 @@ class ProcessService:
         """Have what came answer a share of the requests, or be compared."""
         served = self._expect(1)
         self._end_aside()
-        (replica,), self._coming = self._coming, []
-        self.aside = Aside(replica=replica, served=served, role=role, share=share)
-        self._coming_is = None
+        (replica,) = self._coming
         document = {
             "role": role,
             "share": share,
@@ -312,6 +262,8 @@ class ProcessService:
             "digest": served.digest,
         }
         write_file(self._folder.path / ASIDE, json.dumps(document).encode(), mode=0o600)
+        self.aside = Aside(replica=replica, served=served, role=role, share=share)
+        self._coming, self._coming_is = [], None
         self._on_change()
 
     def _end_aside(self) -> None:
@@ -330,9 +282,14 @@ class ProcessService:
                 (self._folder.path / ASIDE).unlink()
 
     def _launch(
-        self, prepared: Server, digest: Digest, door: socket.socket | None
+        self, prepared: Server, digest: Digest, door: socket.socket | None, *, nice: int = 0
     ) -> ProcessReplica:
-        descriptor = None if door is None else door.fileno()
         return start_process(
-            prepared, digest, self._folder, next(self._numbers), self._limits, door=descriptor
+            prepared,
+            digest,
+            self._folder,
+            next(self._numbers),
+            self._limits,
+            door=None if door is None else door.fileno(),
+            nice=nice,
         )

@@ -149,6 +149,7 @@ def start_process(
     limits: Limits,
     *,
     door: int | None,
+    nice: int = 0,
 ) -> ProcessReplica:
     """Start a prepared server within its limits; it is ready when it says so.
 
@@ -166,6 +167,8 @@ def start_process(
         What it may use.
     door : int, optional
         Descriptor that it inherits.
+    nice : int
+        By how much it stands back where processors are short.
     """
     group = ControlGroup(f"{folder.id}-{number}", limits)
     fallback = Fallback.of(limits, group.make(), number)
@@ -176,6 +179,7 @@ def start_process(
             sign()
             group.enter()
             fallback.enter()
+            os.nice(nice)
 
         with log.open("ab") as words:
             return subprocess.Popen(

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,9 @@ ROW = [1, 0, 1, 24]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
     folder: Path
+    project: Path
     port: int
+    balancer: str
     engine: DockerEngine
 
     @property
@@ -83,10 +86,39 @@ def composed(
         "--balancer", nginx_image, "--apply",
     )  # fmt: skip
     assert json.loads(shown)["endpoints"] == [f"http://127.0.0.1:{port}"]
-    yield Composed(folder=target, port=port, engine=docker_engine)
+    yield Composed(
+        folder=target, project=project, port=port, balancer=nginx_image, engine=docker_engine
+    )
     subprocess.run(
         ["docker-compose", "down", "-t", "5"], cwd=target, env=env, check=True, capture_output=True
     )
+
+
+@pytest.mark.parametrize("wrong", ["port_taken", "wrong_platform"])
+def test_what_cannot_start_is_explained_and_not_left_half_started(
+    composed: Composed, wrong: str, tmp_path: Path
+) -> None:
+    docker, taken = composed.engine.docker, wrong == "port_taken"
+    if not taken:
+        empty = tmp_path / "empty.tar"
+        tarfile.open(empty, "w").close()
+        docker("import", "--platform", "linux/s390x", str(empty), "titanic:elsewhere")
+    before = docker("ps", "-aq").stdout.split()
+    done = subprocess.run(
+        [
+            SAMOVAR, "deploy", "compose", composed.project, "-o", tmp_path / wrong,
+            "--port", str(composed.port if taken else free_port()),
+            "--image", "titanic:test" if taken else "titanic:elsewhere",
+            "--balancer", composed.balancer, "--apply", "--json",
+        ],
+        env={**composed.engine.env, "SAMOVAR_HOME": str(composed.project.with_name("home"))},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stdout + done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == wrong
+    assert ("--port" if taken else "--platform") in error["hint"]
+    assert docker("ps", "-aq").stdout.split() == before
 
 
 def test_each_replica_has_its_limits_and_no_rights(composed: Composed) -> None:

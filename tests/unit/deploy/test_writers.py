@@ -59,9 +59,13 @@ def test_names_become_dns_labels(name: str, label: str) -> None:
         {"cpus": 0},
         {"cpus": float("nan")},
         {"memory_bytes": MIB},
+        {"address": "0.0.0.0; include /etc/passwd"},
+        {"address": ""},
+        {"balancer": "NGINX image"},
+        {"balancer": "nginx\nprivileged: true"},
     ],
 )
-def test_limits_that_nothing_can_run_are_refused(wrong: dict[str, float]) -> None:
+def test_what_nothing_can_run_is_refused(wrong: dict[str, float | str]) -> None:
     with pytest.raises(UserError):
         Plan(service=SERVICE, **wrong)  # type: ignore[arg-type]
 
