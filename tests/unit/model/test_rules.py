@@ -136,6 +136,7 @@ ALLOWED |= {
         "V16", size=16, alignment=8, flags=63, parts=(pack(OBJECTS, number(2)), NONE, NONE)
     ),
     "a named data type with its state": settled("float64"),
+    "a data type of text": settled("U5", size=20, alignment=4, flags=8),
     "an array of objects": (
         ARRAY
         + pack(
