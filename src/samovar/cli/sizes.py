@@ -14,6 +14,7 @@ _UNITS = {
     "k": 1024, "m": 1024**2, "g": 1024**3,
     "kib": 1024, "mib": 1024**2, "gib": 1024**3,
 }  # fmt: skip
+_DAY_S = 86_400.0
 _SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
@@ -69,6 +70,6 @@ def read_duration(_ctx: click.Context, _option: click.Parameter, value: str | No
 
     match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(us|ms|s|)\s*", value)
     seconds = 0.0 if match is None else float(match[1]) * _SECONDS[match[2]]
-    if not 0 < seconds < float("inf"):
-        raise click.BadParameter(f"{value!r} is no time, such as 50ms or 0.05s.")
+    if not 0 < seconds <= _DAY_S:
+        raise click.BadParameter(f"{value!r} is no time, such as 50ms or 0.05s, up to a day.")
     return seconds

@@ -75,6 +75,8 @@ def test_a_queue_that_overflows_is_no_plan():
     [
         {"turn_s": -1.0},
         {"row_s": float("nan")},
+        {"row_s": 1e308},
+        {"turn_s": 1e-300, "request_s": 0.0, "row_s": 0.0},
         {"turn_s": 0.0, "request_s": 0.0, "row_s": 0.0},
     ],
 )
@@ -100,7 +102,11 @@ def test_a_file_that_holds_no_cost_is_refused(document):
     assert Measured.from_json(MEASURED.to_json()) == MEASURED
 
 
-@pytest.mark.parametrize("wrong", [{"rate_per_s": 0}, {"rate_per_s": float("inf")}, {"rows": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"rate_per_s": rate} for rate in (0, -1, 1e-300, 1e308, float("inf"), float("nan"))]
+    + [{"rows": 0}],
+)
 def test_what_is_no_load_is_refused(wrong):
     with pytest.raises(UserError):
         Load(**{"rate_per_s": 1.0, **wrong})

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _PARTS = ("turn_s", "request_s", "row_s")
+_LEAST_S, _MOST_S = 1e-9, 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +66,10 @@ class Cost:
         """
         for name in _PARTS:
             value = getattr(self, name)
-            if not math.isfinite(value) or value < 0:
-                raise InvalidInput(f"{name} is {value}: no cost in seconds.")
-        if self.turn_s + self.request_s + self.row_s <= 0:
-            raise InvalidInput("A request that costs nothing needs no plan.")
+            if not 0 <= value <= _MOST_S:
+                raise InvalidInput(f"{name} is {value}: no cost in seconds.", code="invalid_cost")
+        if self.turn_s + self.request_s + self.row_s < _LEAST_S:
+            raise InvalidInput("A request that costs nothing needs no plan.", code="invalid_cost")
 
     def of_turn(self, requests: int, rows: int) -> float:
         """Give the seconds of one turn.

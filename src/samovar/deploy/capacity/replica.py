@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 PERIOD_S: Final = 0.1
 """The kernel deals out a quota of processor time anew for each period (cpu.cfs_period_us)."""
 
+_LEAST_RATE: Final = 0.001
+_MOST_RATE: Final = 1e9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
@@ -38,8 +41,11 @@ class Load:
         UserError
             Naming what is wrong.
         """
-        if not math.isfinite(self.rate_per_s) or self.rate_per_s <= 0:
-            raise UserError(f"{self.rate_per_s} requests a second are no load.")
+        if not _LEAST_RATE <= self.rate_per_s <= _MOST_RATE:
+            raise UserError(
+                f"{self.rate_per_s} requests a second are no load: from {_LEAST_RATE} to "
+                f"{_MOST_RATE:.0f} are."
+            )
         if self.rows < 1:
             raise UserError(f"A request has at least one row, not {self.rows}.")
 

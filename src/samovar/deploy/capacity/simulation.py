@@ -260,7 +260,7 @@ class _Worker:
             work_s = replica.turn_s[len(batch)]
             now = float(environment.now)
             end = now + work_s if replica.quota is None else replica.quota.finish(now, work_s)
-            yield environment.timeout(end - now)
+            yield environment.timeout(max(0.0, end - now))
             tally.turns += 1
             tally.busy_s += work_s
             replica.present -= len(batch)
