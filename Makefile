@@ -44,7 +44,7 @@ test-fast: setup  ## unit and property tests only
 fuzz: setup  ## look for bytes that break a reader, SECONDS=60 for each
 	@SAMOVAR_FUZZ_SECONDS=$(or $(SECONDS),60) $(PYTEST) -q tests/integration/test_fuzz.py $(ARGS)
 
-coverage: setup  ## what the last `make test` covered, file by file
+coverage: setup  ## what the last `make test` covered in its own processes, file by file
 	@$(BIN)/coverage report
 
 lint: setup  ## ruff, mypy --strict, import rules

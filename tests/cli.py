@@ -52,6 +52,9 @@ def samovar(
     fails: its traceback is shown as its own.
     """
     environment = {**os.environ, **{name: str(value) for name, value in variables.items()}}
+    if user is not None:  # who may not write where coverage is kept
+        for name in [name for name in environment if name.startswith("COVERAGE_")]:
+            del environment[name]
     ended = subprocess.run(
         [*_as_user(user), SAMOVAR, *map(str, arguments)],
         cwd=cwd,

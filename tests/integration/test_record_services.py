@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
+_PATIENCE_S = 60  # a busy machine is no failure
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
@@ -35,9 +37,12 @@ def test_mlflow_shows_the_run(project: Path, mlflow_server: MlflowServer) -> Non
     assert document["warnings"] == []
     api = f"{uri}/api/2.0/mlflow"
     experiment = httpx.get(
-        f"{api}/experiments/get-by-name", params={"experiment_name": "toy"}
+        f"{api}/experiments/get-by-name", params={"experiment_name": "toy"}, timeout=_PATIENCE_S
     ).json()["experiment"]["experiment_id"]
-    (run,) = httpx.post(f"{api}/runs/search", json={"experiment_ids": [experiment]}).json()["runs"]
+    found = httpx.post(
+        f"{api}/runs/search", json={"experiment_ids": [experiment]}, timeout=_PATIENCE_S
+    )
+    (run,) = found.json()["runs"]
     tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
     assert tags["samovar.run"] == "first"
     assert tags["samovar.digest"] == document["run"]
@@ -47,7 +52,9 @@ def test_mlflow_shows_the_run(project: Path, mlflow_server: MlflowServer) -> Non
     assert params == {"seed": "1", "model.scale": "2.0"}
     assert run["info"]["status"] == "FINISHED"
     files = httpx.get(
-        f"{api}/artifacts/list", params={"run_id": run["info"]["run_id"], "path": "outputs/models"}
+        f"{api}/artifacts/list",
+        params={"run_id": run["info"]["run_id"], "path": "outputs/models"},
+        timeout=_PATIENCE_S,
     ).json()["files"]
     assert "outputs/models/model.json" in {file["path"] for file in files}
 

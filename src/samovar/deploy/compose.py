@@ -46,9 +46,9 @@ x-replica: &replica
   healthcheck:
     test: ["CMD", "python3", "-c", "{ready}"]
     interval: 5s
-    timeout: 3s
+    timeout: 5s
     retries: 3
-    start_period: 20s
+    start_period: 120s
 
 services:
   balancer:
