@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import tarfile
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from altered_images import alter
 from cli import samovar
+from engines.processes import need
 from samovar.image.base_lock import known_base
-from samovar.image.private_root import why_not
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from samovar.image.private_root import has_namespaces, why_not
 
 SITE = "opt/venv/lib/python3.11/site-packages"
 JOBLIB = "1.6.0"
+NOBODY = 65534
 NO_ENGINE = "unix:///nobody/listens.sock"
 needs_private_root = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -88,6 +90,25 @@ def test_whatever_was_altered_is_named_and_nothing_is_loaded(built, archive, tmp
     }
     found = {one["name"]: one["found"] for one in answer["environment"]["mismatches"]}
     assert found["joblib"] == "0.1"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+@pytest.mark.skipif(not has_namespaces(), reason="needs user namespaces")
+def test_a_user_without_rights_verifies_it_without_an_engine(archive):
+    need("setpriv", "apt install util-linux")
+    folder = Path(tempfile.mkdtemp(prefix="samovar-nobody-"))
+    try:
+        shutil.copyfile(archive, folder / "image.tar")
+        for path in (folder, folder / "image.tar"):
+            os.chown(path, NOBODY, NOBODY)
+        answer = samovar(
+            "verify", "image:./image.tar", "--json", cwd=folder, user=NOBODY, HOME=folder,
+            SAMOVAR_HOME=folder / "home", DOCKER_HOST=NO_ENGINE,
+        ).json  # fmt: skip
+    finally:
+        shutil.rmtree(folder)
+    assert answer["verdict"] == "IDENTICAL"
+    assert answer["image"]["isolation"] == "root"
 
 
 @needs_private_root
