@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -94,15 +95,31 @@ def composed(
     )
 
 
+def image_for_elsewhere(folder: Path) -> Path:
+    """Make an archive of an image with nothing in it, for a machine that this one is not."""
+    layer = folder / "layer.tar"
+    tarfile.open(layer, "w").close()
+    digest = hashlib.sha256(layer.read_bytes()).hexdigest()
+    config = {
+        "architecture": "s390x", "os": "linux", "config": {"Cmd": ["/nothing"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    listed = {"Config": "config.json", "RepoTags": ["titanic:elsewhere"], "Layers": ["layer.tar"]}
+    (folder / "manifest.json").write_text(json.dumps([listed]))
+    with tarfile.open(folder / "image.tar", "w") as image:
+        for name in ("manifest.json", "config.json", "layer.tar"):
+            image.add(folder / name, name)
+    return folder / "image.tar"
+
+
 @pytest.mark.parametrize("wrong", ["port_taken", "wrong_platform"])
 def test_what_cannot_start_is_explained_and_not_left_half_started(
     composed: Composed, wrong: str, tmp_path: Path
 ) -> None:
     docker, taken = composed.engine.docker, wrong == "port_taken"
     if not taken:
-        empty = tmp_path / "empty.tar"
-        tarfile.open(empty, "w").close()
-        docker("import", "--platform", "linux/s390x", str(empty), "titanic:elsewhere")
+        docker("load", "-i", str(image_for_elsewhere(tmp_path)))
     before = docker("ps", "-aq").stdout.split()
     done = subprocess.run(
         [
