@@ -84,20 +84,16 @@ class _Log:
         record = run.record
         started = _milliseconds(record.started)
         created = self._server.send("runs/create", self._description(run, started))["run"]["info"]
-        warnings, model = [], None
+        warnings: list[str] = []
+        model = None
         if urlsplit(created.get("artifact_uri", "")).scheme != ARTIFACTS:
             kind = urlsplit(created.get("artifact_uri", "")).scheme or "a path"
             warnings.append(f"files are not logged to MLflow: its artifacts are at {kind}")
         else:
             self._log_files(created["artifact_uri"], run)
             if with_model:
-                from samovar.record.mlflow_logging import log_model
-
-                logged = log_model(
-                    self._home, self._store, self._server, run, created, progress=self._progress
-                )
-                model = logged.model
-                warnings += logged.warnings
+                model, told = self._log_model(run, created)
+                warnings += told
         self._log_values(created["run_id"], run, started, model)
         ended = started + int(record.seconds * 1000)
         self._server.send(
@@ -105,6 +101,20 @@ class _Log:
             {"run_id": created["run_id"], "status": "FINISHED", "end_time": ended},
         )
         return warnings
+
+    def _log_model(self, run: Run, created: dict[str, Any]) -> tuple[str | None, list[str]]:
+        """Log the model; whatever becomes of it, the rest of the run is logged too."""
+        import httpx
+
+        from samovar.record.mlflow_logging import log_model
+
+        try:
+            logged = log_model(
+                self._home, self._store, self._server, run, created, progress=self._progress
+            )
+        except (httpx.HTTPError, KeyError, ValueError) as error:
+            return None, [f"the model is not logged to MLflow: {_line(error)}"]
+        return logged.model, list(logged.warnings)
 
     def _description(self, run: Run, started: int) -> dict[str, Any]:
         record = run.record
