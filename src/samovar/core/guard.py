@@ -76,10 +76,20 @@ class Guard:
         checked: frozenset[int] = frozenset()
         if entry.rule is not None:
             rule, checked = CALLS[entry.rule]
-            why = rule(args, self.view, self.policy)
+            why = rule(args, self.view, self.policy) or self._foreign(callee, entry, args)
             if why is not None:
                 return Objection(callee, why)
         return self._stored_all(value for at, value in enumerate(args) if at not in checked)
+
+    def _foreign(self, callee: Global, entry: Entry, args: tuple[Any, ...]) -> str | None:
+        """Object to a maker of instances that is given another package's class."""
+        if entry.rule != "first_class":
+            return None
+        cls = self.view.global_of(args[0])
+        own = callee.module.partition(".")[0]
+        if cls is None or cls.module.partition(".")[0] == own or self.policy.trusts(cls):
+            return None
+        return f"is given {cls}; only classes of {own} are made by it"
 
     def new(self, cls: Global, args: tuple[Any, ...], *, named: bool = False) -> Objection | None:
         """Judge making an instance without its constructor; ``named`` says with keywords too."""

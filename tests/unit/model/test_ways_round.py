@@ -123,6 +123,10 @@ OBJECTS: dict[str, tuple[Any, str]] = {
 }  # fmt: skip
 
 STREAMS: dict[str, tuple[bytes, str]] = {
+    "an estimator made as an index": (
+        call("pandas.core.indexes.base._new_Index", name(ESTIMATOR), table(text("data"), ARRAY)),
+        "pandas.core.indexes.base._new_Index",
+    ),
     "a setter of states as an attribute": (
         made(ESTIMATOR, text("__setstate__"), name("numpy.exp")), ESTIMATOR,
     ),
