@@ -33,10 +33,8 @@ class Bundles:
     second: str
     broken: str
 
-    def switch(self, *words: str, code: int = 0) -> Any:
-        return samovar(
-            "switch", "titanic", *words, "--json", code=code, SAMOVAR_HOME=self.home
-        ).json
+    def switch(self, *words: str, run: str = "titanic", code: int = 0) -> Any:
+        return samovar("switch", run, *words, "--json", code=code, SAMOVAR_HOME=self.home).json
 
     def run(self) -> Any:
         (run,) = samovar("ps", "--json", SAMOVAR_HOME=self.home).json["runs"]
@@ -290,17 +288,18 @@ def test_containers_are_switched_behind_nginx(bundles: Bundles, docker_engine) -
 
     with Running(bundles.home, "--isolation", "docker", **host) as running:
         before = answer_of(running.url)
+        run = running.ready["id"]
         with Load(running.url, clients=2) as load:
             # The run knows its engine.
-            assert bundles.switch("titanic:broken", code=1)["verdict"] == "DIFFERENT"
+            assert bundles.switch("titanic:broken", run=run, code=1)["verdict"] == "DIFFERENT"
             assert set(load.bodies) == {before}
-            switched = bundles.switch("titanic:second")
+            switched = bundles.switch("titanic:second", run=run)
             after = answer_of(running.url)
         assert switched["switched"] is True
         assert set(load.answers) == {200}
         assert set(load.bodies) == {before, after}
         assert before != after == load.bodies[-1]
         assert containers() == [switched["replicas"][0]["id"]]
-        error = bundles.switch("--shadow", "titanic", code=2)["error"]
+        error = bundles.switch("--shadow", "titanic", run=run, code=2)["error"]
         assert error["code"] == "no_aside"
     assert containers() == []

@@ -105,7 +105,7 @@ def test_a_full_disk_is_told_and_loses_nothing(
         home = command.copy_home(disk / "home")
         filler = disk / "filler"
         free = shutil.disk_usage(disk).free
-        filler.write_bytes(b"x" * (free - 64 * 1024))
+        filler.write_bytes(b"x" * (free - 12 * 1024))
         refused = samovar(*command.words, "--json", cwd=command.folder, SAMOVAR_HOME=home, code=3)
         assert refused.error["code"] == "no_space"
         assert refused.error["hint"]

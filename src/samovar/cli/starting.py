@@ -159,17 +159,15 @@ def start_containers(
             return
         service.start(image)
     slots = [f"127.0.0.1:{port}" for port in service.ports]
-    _balance(stack, started, slots, has_spare=True)
+    _balance(stack, started, slots, spare=len(slots) // 2)
 
 
-def _balance(
-    stack: ExitStack, started: Started, addresses: list[str], *, has_spare: bool = False
-) -> None:
+def _balance(stack: ExitStack, started: Started, addresses: list[str], *, spare: int = 0) -> None:
     """Put NGINX in front, under the one address."""
     own = started.folder.path / "balancer"
     own.mkdir()
     port = started.options["port"]
-    balancer = Balancer(own, addresses, port=port, again=True, has_spare=has_spare)
+    balancer = Balancer(own, addresses, port=port, again=True, spare=spare)
     with started.folder.lock_of("balancer") as held:
         balancer.start(held=(held,))
     stack.callback(balancer.stop)

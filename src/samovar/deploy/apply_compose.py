@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _READY_WITHIN_S = 120.0
 _TAKEN = ("already allocated", "already in use")
 """The engine's words for a port that somebody else has."""
+_OVERLAPS = "overlaps with other one"
+"""Its words for a network whose addresses another one has."""
 
 
 def apply(plan: Plan, folder: Path, progress: Progress) -> list[str]:
@@ -52,12 +55,20 @@ def apply(plan: Plan, folder: Path, progress: Progress) -> list[str]:
 def _explained(error: Unavailable, plan: Plan, compose: Sequence[str], folder: Path) -> Unavailable:
     """Say what stands behind a start that failed, as far as the engine knows."""
     why = error.why or ""
-    if any(words in why for words in _TAKEN):
+    has_no_network = _OVERLAPS in why
+    if any(words in why for words in _TAKEN) or (has_no_network and _is_taken(plan)):
         return Unavailable(
             f"{plan.address}:{plan.port} cannot be listened on.",
             why=why,
             hint="Give another one with --port.",
             code="port_taken",
+        )
+    if has_no_network:
+        return Unavailable(
+            "The network that belongs to this port is another one's already.",
+            why=why,
+            hint="Give another port with --port.",
+            code="network_taken",
         )
     engine = _said(["docker", "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"], folder)
     shown = ["docker", "image", "inspect", "--format", "{{.Os}}/{{.Architecture}}"]
@@ -77,6 +88,12 @@ def _explained(error: Unavailable, plan: Plan, compose: Sequence[str], folder: P
         hint=error.hint or "Give it more memory or processors, or mend what it says above.",
         code=error.code,
     )
+
+
+def _is_taken(plan: Plan) -> bool:
+    """Say whether somebody listens on the service's port."""
+    with socket.socket() as asked:
+        return asked.connect_ex((plan.address, plan.port)) == 0
 
 
 def _said(command: Sequence[str], folder: Path) -> str:

@@ -34,23 +34,25 @@ class Balancer:
         To listen on; 0 takes a free one.
     again : bool
         Whether predictions may be asked again of another replica.
-    has_spare : bool
-        Whether some servers are not there as a rule: that they refuse is then no error to be told.
+    spare : int
+        How many servers are not there as a rule: that they refuse is then no error to be told.
     """
 
     def __init__(
-        self, folder: Path, servers: list[str], *, port: int, again: bool, has_spare: bool = False
+        self, folder: Path, servers: list[str], *, port: int, again: bool, spare: int = 0
     ) -> None:
         self._folder = folder
         self.port = port or _free_port()
         _check_port(self.port)
-        body = nginx.balancer("replicas", servers, listen=f"127.0.0.1:{self.port}", again=again)
+        body = nginx.balancer(
+            "replicas", servers, listen=f"127.0.0.1:{self.port}", again=again, spare=spare
+        )
         text = nginx.whole(
             body,
             scratch=str(folder),
             access_log="off",
             main="daemon off;\nmaster_process on;\n",
-            level="crit" if has_spare else "warn",
+            level="crit" if spare else "warn",
         )
         (folder / "nginx.conf").write_text(text, encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None

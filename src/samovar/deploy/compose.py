@@ -105,15 +105,13 @@ done
 """
 
 
-def write(plan: Plan, *, subnet: str = "10.251.7") -> Files:
+def write(plan: Plan) -> Files:
     """Write ``docker-compose.yml``, ``nginx.conf`` and ``rollout.sh``.
 
     Parameters
     ----------
     plan : Plan
         What to run.
-    subnet : str
-        The first three bytes of the replicas' own network.
 
     Raises
     ------
@@ -125,7 +123,7 @@ def write(plan: Plan, *, subnet: str = "10.251.7") -> Files:
             f"Compose is for one machine: at most {_MAX_REPLICAS} replicas.",
             hint="See 'samovar deploy swarm' and 'samovar deploy kubernetes'.",
         )
-    service = plan.service
+    service, subnet = plan.service, _subnet(plan.port)
     names = [f"{service.label}-{number}" for number in range(1, plan.replicas + 1)]
     head = _HEAD.format(
         name=service.name,
@@ -152,6 +150,15 @@ def write(plan: Plan, *, subnet: str = "10.251.7") -> Files:
         "nginx.conf": nginx.whole(body),
         "rollout.sh": _ROLLOUT.format(services=" ".join(names)),
     }
+
+
+def _subnet(port: int) -> str:
+    """Give the first three bytes of the replicas' own network.
+
+    NGINX must know where they are before they are there. Two services of one machine have two
+    ports, and so two networks.
+    """
+    return f"10.{160 + (port >> 8) % 64}.{port & 255}"
 
 
 def _addresses() -> Iterator[int]:

@@ -181,7 +181,13 @@ def whole(
 
 
 def balancer(
-    name: str, servers: Sequence[str], *, listen: str, again: bool, read_s: int = 60
+    name: str,
+    servers: Sequence[str],
+    *,
+    listen: str,
+    again: bool,
+    read_s: int = 60,
+    spare: int = 0,
 ) -> str:
     """Give the ``http`` body of a balancer with passive health checks and retries.
 
@@ -198,6 +204,8 @@ def balancer(
         the user's, of which nobody knows whether a POST changes something.
     read_s : int
         Longest silence of a replica, in seconds; the only sign of one that was cut off.
+    spare : int
+        How many of the servers are not there as a rule; asking one of them counts for nothing.
     """
     lines = "\n".join(
         f"    server {server} max_fails=2 fail_timeout={FAIL_TIMEOUT_S}s;" for server in servers
@@ -208,7 +216,7 @@ def balancer(
         listen=listen,
         health=HEALTH_PATH,
         forwarded=textwrap.indent(_FORWARDED.rstrip("\n"), "    "),
-        tries=min(len(servers) or 3, 3),
+        tries=min(len(servers) - spare or 3, 3) + spare,
         read_s=read_s,
         again=_AGAIN.format(name=name) if again else "",
     )

@@ -35,6 +35,8 @@ _TITLES: Final = {
     layout.RECEIPT: "receipt",
 }
 _CHANGING: Final = frozenset({"model", "description and receipt", "receipt"})
+GRPC_JOB: Final = {"port": GRPC_PORT, "packages": f"/{RUNTIME}"}
+"""What the server is told of gRPC, whose packages lie beside the runtime's."""
 _MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 _MAX_QUEUE: Final = 1024
 
@@ -69,10 +71,6 @@ def _title(blob: Descriptor) -> str:
 def _as_layer(blob: Descriptor) -> str:
     is_gzip = blob.media_type.endswith(media_types.GZIP_SUFFIX)
     return media_types.OCI_LAYER_GZIP if is_gzip else media_types.OCI_LAYER_TAR
-
-
-GRPC_JOB: Final = {"port": GRPC_PORT, "packages": f"/{RUNTIME}"}
-"""What the server is told of gRPC, whose packages lie beside the runtime's."""
 
 
 def jobs(

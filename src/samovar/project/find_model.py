@@ -184,7 +184,7 @@ def _none(
     called = sorted(path for path in sure if path not in looked_at)
     if called:
         return InvalidModel(
-            f"{called[0]} is called a model, and is none.",
+            f"{called[0]} is no model, whatever its name says.",
             why=_LOOKED_FOR,
             hint="Save the model again, or name another file by --model.",
             code="no_model",

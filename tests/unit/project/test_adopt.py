@@ -112,7 +112,7 @@ def test_several_models_are_listed_unless_the_code_opens_one(folder):
 
 def test_no_model_is_said_and_nothing_is_written(folder):
     (folder / "models" / "model.pkl").write_bytes(b"text")
-    with pytest.raises(InvalidModel, match=r"^models/model\.pkl is called a model, and is none"):
+    with pytest.raises(InvalidModel, match=r"^models/model\.pkl is no model, whatever"):
         run(folder)
     (folder / "models" / "model.pkl").unlink()
     with pytest.raises(InvalidModel, match=r"^There is no model in"):
