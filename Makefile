@@ -33,8 +33,10 @@ demo: setup  ## the main job on examples/web, told as a story
 	@$(BIN)/python examples/demo.py
 
 test: setup  ## every test; those whose engine is missing say how to get it (in CI they fail)
+	@$(PYTEST) -n 2 --dist loadfile $(ARGS)
+	@# The processes above are not measured; core has to be covered by what needs no engine.
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/coverage run -m pytest -q tests/unit tests/property
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --include='*/samovar/core/*' --fail-under=100
 
@@ -44,7 +46,7 @@ test-fast: setup  ## unit and property tests only
 fuzz: setup  ## look for bytes that break a reader, SECONDS=60 for each
 	@SAMOVAR_FUZZ_SECONDS=$(or $(SECONDS),60) $(PYTEST) -q tests/integration/test_fuzz.py $(ARGS)
 
-coverage: setup  ## what the last `make test` covered in its own processes, file by file
+coverage: setup  ## what the unit and property tests of the last `make test` covered, file by file
 	@$(BIN)/coverage report
 
 lint: setup  ## ruff, mypy --strict, import rules
