@@ -173,7 +173,7 @@ def _round(address: str, ask: Callable[[], float]) -> tuple[Sample, float]:
     while time.perf_counter() < until:
         ask()
     turns, requests, rows, model_s, cpu_s = (
-        now - then for now, then in zip(_counts(address), before, strict=True)
+        end - start for end, start in zip(_counts(address), before, strict=True)
     )
     busy_s = model_s if cpu_s < _WAITING * model_s else cpu_s
     return Sample(turns=turns, requests=requests, rows=rows, busy_s=busy_s), model_s / rows
