@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from samovar.deploy.aside import Served
 from samovar.deploy.nginx import FAIL_TIMEOUT_S
-from samovar.deploy.orders import error_json
 from samovar.deploy.replicas import DockerReplica, remove_all, start_container
 from samovar.errors import Unavailable
 
@@ -138,11 +137,8 @@ class ContainerService:
             done, self._rolling = self._rolling, None
             try:
                 done.result()
-            except OSError as error:
-                refused = Unavailable(f"The system refuses: {error.strerror}.", code="system")
-                self._desk.answer(error=error_json(refused))
-            except Unavailable as error:
-                self._desk.answer(error=error_json(error))
+            except (Unavailable, OSError) as error:
+                self._desk.fail(error)
             else:
                 self._desk.answer(done=True)
             self._on_change()

@@ -58,9 +58,22 @@ class Desk:
         return order
 
     def answer(self, **facts: Any) -> None:
-        """Answer the last order, once: with ``error`` where it failed."""
+        """Answer the last order, once."""
         self._unwritten = json.dumps({"key": self._last, **facts}).encode()
         self._write()
+
+    def fail(self, error: Unavailable | OSError) -> None:
+        """Answer the last order with why it failed; who ordered raises it again."""
+        if isinstance(error, OSError):
+            error = Unavailable(f"The system refuses: {error.strerror}.", code="system")
+        self.answer(
+            error={
+                "message": error.message,
+                "why": error.why,
+                "hint": error.hint,
+                "code": error.code,
+            }
+        )
 
     def _write(self) -> None:
         """Write the answer; a disk that is full must not end what serves, so try again later."""
@@ -137,11 +150,6 @@ def ordering(folder: RunFolder) -> Iterator[Orderer]:
     """
     with locks.exclusive(folder.lock(_HOLDER), wait_s=_BUSY_AFTER_S, busy=lambda: _busy(folder)):
         yield Orderer(folder)
-
-
-def error_json(error: Unavailable) -> dict[str, Any]:
-    """Describe an error so that it can be raised again on the other side."""
-    return {"message": error.message, "why": error.why, "hint": error.hint, "code": error.code}
 
 
 def _busy(folder: RunFolder) -> Unavailable:

@@ -16,7 +16,6 @@ from samovar.bundle.serve import Server
 from samovar.core.digest import Digest
 from samovar.deploy.aside import ASIDE, SHADOW, Aside, Served
 from samovar.deploy.doors.crew import Crew, end_crews
-from samovar.deploy.orders import error_json
 from samovar.deploy.replicas import READY_S, start_process
 from samovar.errors import Unavailable
 from samovar.store.atomic import write_file
@@ -165,10 +164,9 @@ class ProcessService:
                 self._drop()
         except OSError as error:
             self._drop()
-            refused = Unavailable(f"The system refuses: {error.strerror}.", code="system")
-            self._desk.answer(error=error_json(refused))
+            self._desk.fail(error)
         except Unavailable as error:
-            self._desk.answer(error=error_json(error))
+            self._desk.fail(error)
         else:
             self._desk.answer(done=True)
 
@@ -195,14 +193,14 @@ class ProcessService:
             return
         failed = next((one for one in self._coming if one.ended() is not None), None)
         if failed is not None:
-            self._desk.answer(error=error_json(failed.failure()))
+            self._desk.fail(failed.failure())
             self._drop()
         elif all(one.server.is_ready() for one in self._coming):
             self._announce_by = None
             self._desk.answer(urls=[one.server.url for one in self._coming])
         elif time.monotonic() > self._announce_by:
             late = Unavailable(f"It was not ready within {READY_S:.0f} s.", code="replica_failed")
-            self._desk.answer(error=error_json(late))
+            self._desk.fail(late)
             self._drop()
 
     def _commit(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from samovar.deploy.orders import Desk, error_json, ordering
+from samovar.deploy.orders import Desk, ordering
 from samovar.deploy.running import RunFolder
 from samovar.errors import Unavailable
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def answering(desk: Desk, stop: threading.Event) -> threading.Thread:
-    """Answer every order with what was to be done; refuse `bad`."""
+    """Answer every order with what was to be done; refuse `bad` and `full`."""
 
     def work() -> None:
         while not stop.wait(0.01):
@@ -24,8 +25,9 @@ def answering(desk: Desk, stop: threading.Event) -> threading.Thread:
             if order is None:
                 continue
             if order["do"] == "bad":
-                refused = Unavailable("No.", why="Because.", hint="Never.", code="bad")
-                desk.answer(error=error_json(refused))
+                desk.fail(Unavailable("No.", why="Because.", hint="Never.", code="bad"))
+            elif order["do"] == "full":
+                desk.fail(OSError(errno.ENOSPC, "No space left on device"))
             else:
                 desk.answer(did=order["do"], with_=order["with_"])
 
@@ -53,6 +55,9 @@ def test_each_order_is_answered_once(folder: RunFolder) -> None:
             with pytest.raises(Unavailable) as caught:
                 orderer.order("bad")
             assert (caught.value.code, caught.value.hint) == ("bad", "Never.")
+            with pytest.raises(Unavailable, match="No space left on device") as caught:
+                orderer.order("full")
+            assert caught.value.code == "system"
             with pytest.raises(Unavailable) as caught, ordering(folder):
                 pass
             assert caught.value.code == "switch_runs"
