@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from email.parser import HeaderParser
 from typing import TYPE_CHECKING, Final
 
+from packaging.utils import canonicalize_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -91,7 +93,7 @@ class Installed:
 def find_installed(folder: Path, name: str) -> Installed | None:
     """Find a distribution by its normalised name; None where it, or its RECORD, is not there."""
     for information in folder.glob("*.dist-info"):
-        if _normal(information.name.partition("-")[0]) == name:
+        if canonicalize_name(information.name.partition("-")[0]) == name:
             try:
                 with (information / "RECORD").open(encoding="utf-8", newline="") as file:
                     listed = [row[0] for row in csv.reader(file) if row]
@@ -104,7 +106,3 @@ def find_installed(folder: Path, name: str) -> Installed | None:
 
 def _is_inside(path: str) -> bool:
     return not path.startswith("/") and ":" not in path and ".." not in path.split("/")
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

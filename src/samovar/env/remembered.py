@@ -54,11 +54,11 @@ def recall(envs: Path, lock: bytes, base: Interpreter) -> Answer | None:
 
 def remember(envs: Path, lock: bytes, base: Interpreter, answer: Answer) -> None:
     """Keep an answer; where the folder cannot be written, the lock is read again next time."""
-    from samovar.store.atomic import write_file
+    from samovar.store.atomic import write_memory
 
     document = {"key": answer.key, "packages": [list(package) for package in answer.packages]}
     with suppress(SamovarError, OSError):
-        write_file(_place(envs, lock, base), canonical_json(document))
+        write_memory(_place(envs, lock, base), canonical_json(document))
 
 
 def _place(envs: Path, lock: bytes, base: Interpreter) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.compare.declared import Declared, declared_changes
@@ -17,7 +18,7 @@ from samovar.core.digest import Digest
 from samovar.env.installed import find_installed
 from samovar.errors import SamovarError
 from samovar.record.environments import environment_of
-from samovar.store.atomic import write_file
+from samovar.store.atomic import write_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from samovar.compare.definitions import Place
     from samovar.compare.factors import Factor
     from samovar.compare.usage import Usage
+    from samovar.env.installed import Installed
     from samovar.env.lock import Lock
     from samovar.env.venv import Venv
     from samovar.store.home import Home
@@ -110,10 +112,11 @@ class _Reader:
         self._sides = sides
         self._venvs = venvs
         self._usage = usage
+        self._find = cache(find_installed)
 
     def declared(self, factor: Factor) -> tuple[Declared, ...]:
         """Give what is declared between both versions of what the code imports."""
-        found = find_installed(self._venvs[0].interpreter.purelib, factor.subject)
+        found = self._installed(0, factor.subject)
         modules = frozenset() if found is None else found.modules & self._usage.direct.keys()
         if not modules:
             return ()
@@ -124,8 +127,11 @@ class _Reader:
 
     def changelog(self, name: str) -> str | None:
         """Say where B's version tells its changes."""
-        found = find_installed(self._venvs[1].interpreter.purelib, name)
+        found = self._installed(1, name)
         return None if found is None else found.changelog()
+
+    def _installed(self, place: int, name: str) -> Installed | None:
+        return self._find(self._venvs[place].interpreter.purelib, name)
 
     def _definitions(
         self, place: int, name: str, direct: frozenset[str]
@@ -135,12 +141,12 @@ class _Reader:
             return _from_json(json.loads(key.read_bytes()))
         except (OSError, ValueError, KeyError, TypeError):
             pass
-        found = find_installed(self._venvs[place].interpreter.purelib, name)
+        found = self._installed(place, name)
         definitions = (
             {} if found is None
             else find_definitions(found.sources(), direct, self._usage.methods)
         )  # fmt: skip
-        write_file(key, json.dumps(_to_json(definitions)).encode())
+        write_memory(key, json.dumps(_to_json(definitions)).encode())
         return definitions
 
     def _key(self, place: int, name: str, direct: frozenset[str]) -> str:
