@@ -95,6 +95,13 @@ def test_a_large_number_that_is_exact_is_taken() -> None:
         assert list(ask(codec_of("array"), document)[-1]) == [values[-1][0], 2.0**60]
 
 
+def test_rows_too_wide_for_a_decoder_are_read_value_by_value() -> None:
+    columns = tuple(Column(name=f"x{place}", dtype="float64") for place in range(4097))
+    codec = Codec(Signature(container="array", inputs=columns, outputs=()))
+    rows = ask(codec, [[0.5] * 4097, [1.5] * 4097])
+    assert np.asarray(codec.assemble(rows)).sum() == 2.0 * 4097
+
+
 def test_a_name_twice_is_refused_in_a_block() -> None:
     asked = Asked(documents(drawn())[1])
     asked.body = asked.body.replace(b'{"a": 7,', b'{"a": 1.0, "a": 7,')

@@ -74,7 +74,7 @@ class PlainProtocol:
         self._is_countable = not any(kind in _TEXT for kind in kinds) and not any(
             "." in name or "," in name for name in codec.names
         )
-        self._is_block = bool(kinds) and all(kind in _FLOAT for kind in kinds)
+        self._is_block = self._rows is not None and all(kind in _FLOAT for kind in kinds)
         self._has_nulls = any(column.nullable for column in codec.columns)
         self._records = _records_decoder(codec.names, kinds)
         # A shorter body has no room for sixteen digits beside the other values.
