@@ -121,14 +121,14 @@ class PlainProtocol:
         try:
             if body[:2] == b"[[":
                 found = rows = self._rows.decode(body)
-            elif body[:2] == b"[{" and self._records is not None:
-                found = self._records.decode(body)
-                if not self._has_names_once(body, len(found)):
-                    return False
+            elif body[:2] == b"[{":
+                found = self._decode_records(body)
                 rows = map(msgspec.structs.astuple, found)
             else:
                 return False
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        if not found:
             return False
         if self._has_nulls:
             block = np.array(list(rows), dtype=np.float64)
@@ -136,15 +136,11 @@ class PlainProtocol:
             count = len(found) * len(self._codec.columns)
             block = np.fromiter(chain.from_iterable(rows), np.float64, count)
         # Beyond, an integer may have been rounded; the codec looks at each.
-        if not found or (np.abs(block) >= _EXACT_FLOAT).any():
+        if (np.abs(block) >= _EXACT_FLOAT).any():
             return False
         exchange.rows = self._columns.rows_of_block(block.reshape(len(found), -1))
         exchange.encode = encode_list
         return True
-
-    def _has_names_once(self, body: bytes, records: int) -> bool:
-        """Each record has every name once or more, and nothing else in it has quotes."""
-        return body.count(b'"') == 2 * len(self._codec.names) * records
 
     def _read_fast(self, exchange: Exchange, body: bytes) -> bool:
         """Read the commonest bodies in one step; False leaves it to the slow way to say why."""
@@ -154,24 +150,23 @@ class PlainProtocol:
                 exchange.rows = self._rows.decode(body)
                 exchange.encode = encode_list
             elif body[:2] == b"[{":
-                return self._read_records(exchange, body)
+                check_size(body)
+                exchange.rows = list(map(msgspec.structs.astuple, self._decode_records(body)))
+                exchange.encode = encode_list
             else:
                 exchange.rows = (self._row.decode(body),)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         return bool(exchange.rows)
 
-    def _read_records(self, exchange: Exchange, body: bytes) -> bool:
-        """Read records of numbers; False where a name may be twice in one of them."""
+    def _decode_records(self, body: bytes) -> list[Any]:
+        """Decode records of numbers; none where a name may be twice in one of them."""
         if self._records is None:
-            return False
-        check_size(body)
-        records = self._records.decode(body)
-        if not self._has_names_once(body, len(records)):
-            return False
-        exchange.rows = list(map(msgspec.structs.astuple, records))
-        exchange.encode = encode_list
-        return bool(records)
+            return []
+        records: list[Any] = self._records.decode(body)
+        # Each record has every name once or more, and nothing else in it has quotes.
+        is_plain = body.count(b'"') == 2 * len(self._codec.names) * len(records)
+        return records if is_plain else []
 
 
 def encode_list(_exchange: Exchange, answers: Sequence[Answer]) -> tuple[bytes, bytes, bytes]:
