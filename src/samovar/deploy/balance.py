@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from samovar.deploy import nginx
+from samovar.deploy.doors.door import bind
 from samovar.deploy.replicas import end
 from samovar.errors import Unavailable
 
@@ -126,13 +127,11 @@ def _free_port() -> int:
 
 
 def _check_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise Unavailable(
-                f"Nothing can listen on 127.0.0.1, port {port}: {error.strerror}.",
-                hint="Name another port with --port; --port 0 takes a free one.",
-                code="port_taken",
-            ) from error
+    try:
+        bind("127.0.0.1", port).close()
+    except OSError as error:
+        raise Unavailable(
+            f"Nothing can listen on 127.0.0.1, port {port}: {error.strerror}.",
+            hint="Name another port with --port; --port 0 takes a free one.",
+            code="port_taken",
+        ) from error

@@ -8,7 +8,6 @@ closed. The decision is docs/decisions/0014-switch.md.
 
 from __future__ import annotations
 
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,11 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.deploy.aside import Served
+from samovar.deploy.doors.door import bind
 from samovar.deploy.nginx import FAIL_TIMEOUT_S
 from samovar.deploy.replicas import DockerReplica, remove_all, start_container
 from samovar.errors import Unavailable
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from concurrent.futures import Future
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from samovar.deploy.orders import Desk, Order
     from samovar.deploy.running import RunFolder
 
+_HOST: Final = "127.0.0.1"
 _NOTICED_S: Final = FAIL_TIMEOUT_S + 1.0
 
 
@@ -49,7 +51,7 @@ class Slot:
     @classmethod
     def free(cls) -> Slot:
         """Take a free port."""
-        held = _bind(0)
+        held = bind(_HOST, 0)
         return cls(held=held, port=int(held.getsockname()[1]))
 
     def let_go(self) -> int:
@@ -63,7 +65,7 @@ class Slot:
         """Take the port again, once its container has let go of it."""
         if self.held is None:
             with suppress(OSError):
-                self.held = _bind(self.port)
+                self.held = bind(_HOST, self.port)
 
 
 class ContainerService:
@@ -202,10 +204,3 @@ class ContainerService:
         )
         replica.number = number
         return replica
-
-
-def _bind(port: int) -> socket.socket:
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", port))
-    return held

@@ -47,8 +47,8 @@ def bind_door(address: str, port: int, *, beside: bool = False) -> socket.socket
         family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
         if not beside:
             # Sharing a port is for our own servers alone: asked plainly, a stranger's is refused.
-            _bind(family, address, port, shared=False).close()
-        return _bind(family, address, port, shared=True)
+            bind(address, port, family=family).close()
+        return bind(address, port, family=family, shared=True)
     except OSError as error:
         raise Unavailable(
             f"Nothing can listen on {address}, port {port}: {error.strerror or error}.",
@@ -57,13 +57,29 @@ def bind_door(address: str, port: int, *, beside: bool = False) -> socket.socket
         ) from error
 
 
+def bind(
+    address: str, port: int, *, family: int = socket.AF_INET, shared: bool = False
+) -> socket.socket:
+    """Bind a socket that does not listen; ``shared`` lets another of ours have the port too."""
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind((address, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
 def shut_door(door: socket.socket) -> None:
     """Turn away who waits at a door behind which nobody is left.
 
     It stays bound, under the same descriptor, for a server that is yet to come.
     """
     host, port = door.getsockname()[:2]
-    with _bind(door.family, host, port, shared=True) as fresh:
+    with bind(host, port, family=door.family, shared=True) as fresh:
         os.dup2(fresh.fileno(), door.fileno(), inheritable=False)
 
 
@@ -84,16 +100,3 @@ def _passed() -> socket.socket | None:
         return None
     os.set_inheritable(_FIRST_PASSED, False)  # noqa: FBT003 - its only form
     return socket.socket(fileno=_FIRST_PASSED)
-
-
-def _bind(family: int, address: str, port: int, *, shared: bool) -> socket.socket:
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind((address, port))
-    except OSError:
-        bound.close()
-        raise
-    return bound
