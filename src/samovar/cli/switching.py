@@ -11,8 +11,8 @@ from samovar.bundle.service import verify_service
 from samovar.cli.starting import engine_image
 from samovar.core.reference import Reference
 from samovar.deploy.aside import ASIDE
+from samovar.deploy.containers import start_container
 from samovar.deploy.limits import Limits
-from samovar.deploy.replicas import start_container
 from samovar.errors import Unavailable, UserError
 from samovar.store.layout import Store
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from samovar.deploy.aside import Served
+from samovar.deploy.containers import DockerReplica, remove_all, start_container
 from samovar.deploy.doors.door import bind
 from samovar.deploy.nginx import FAIL_TIMEOUT_S
-from samovar.deploy.replicas import DockerReplica, remove_all, start_container
 from samovar.errors import Unavailable
 
 if TYPE_CHECKING:
