@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from samovar.deploy import nginx
 from samovar.deploy.doors.door import bind
-from samovar.deploy.replicas import end
 from samovar.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SBIN: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/opt/homebrew/bin")
 _READY_S: Final = 10.0
+_END_S: Final = 30.0
 
 
 class Balancer:
@@ -103,9 +104,16 @@ class Balancer:
         )
 
     def stop(self) -> None:
-        """Let it answer what it accepted, and end it."""
-        if self._process is not None:
-            end(self._process)
+        """Let it answer what it accepted, and end it; kill it where it takes too long."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _program() -> str:

@@ -7,7 +7,6 @@ Each kind starts, says where it answers, and is removed whole. What balances bet
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from samovar.deploy.running import RunFolder
 
 READY_S: Final = 180.0
-_END_S: Final = 30.0
 _POLL_S: Final = 0.1
 _TAIL: Final = 1000
 
@@ -200,17 +198,3 @@ def start_process(
         log=log,
         by={**fallback.kept, **by},
     )
-
-
-def end(process: subprocess.Popen[Any]) -> int:
-    """Ask a process to end, wait, and kill it where it does not; give its exit code."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
-    return process.returncode
