@@ -15,10 +15,10 @@ from samovar.core.reference import Reference
 from samovar.deploy import behind_nginx, compose, swarm, uwsgi
 from samovar.deploy.agent import unit
 from samovar.deploy.agent.settings import Settings
+from samovar.deploy.folder import write_files
 from samovar.deploy.plan import Plan, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -40,13 +40,6 @@ PLAN = Plan(
 write_behind = partial(behind_nginx.write, bundle="sha256-00.tar", app=False)
 
 
-def lay(files: Mapping[str, str], folder: Path) -> Path:
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    return folder
-
-
 def accepted(command: list[str | Path], cwd: Path) -> str:
     done = subprocess.run(
         [str(word) for word in command], cwd=cwd, capture_output=True, text=True, check=False
@@ -60,21 +53,22 @@ def accepted(command: list[str | Path], cwd: Path) -> str:
 )
 def test_docker_compose_reads_them(write, name: str, tmp_path: Path) -> None:
     program = need("docker-compose", "apt install docker-compose")
-    shown = accepted([program, "-f", name, "config"], lay(write(PLAN), tmp_path))
+    write_files(write(PLAN), tmp_path)
+    shown = accepted([program, "-f", name, "config"], tmp_path)
     assert "titanic:1.0.0" in shown
 
 
 @pytest.mark.parametrize("write", [compose.write, swarm.write, uwsgi.write, write_behind])
 def test_nginx_reads_its_configuration(write, tmp_path: Path) -> None:
     program = need("nginx", "apt install nginx")
-    folder = lay(write(PLAN), tmp_path)
-    (folder / "run").mkdir()
+    write_files(write(PLAN), tmp_path)
+    (tmp_path / "run").mkdir()
     # In the container /tmp is a tmpfs of its own.
-    conf = (folder / "nginx.conf").read_text().replace(" /tmp/", f" {folder}/run/")
-    (folder / "nginx.conf").write_text(conf)
-    (folder / "run" / "replicas.conf").write_text("server 127.0.0.1:5000;")
+    conf = (tmp_path / "nginx.conf").read_text().replace(" /tmp/", f" {tmp_path}/run/")
+    (tmp_path / "nginx.conf").write_text(conf)
+    (tmp_path / "run" / "replicas.conf").write_text("server 127.0.0.1:5000;")
     shown = accepted(
-        [program, "-t", "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"], folder
+        [program, "-t", "-p", tmp_path, "-c", tmp_path / "nginx.conf", "-e", "stderr"], tmp_path
     )
     assert "test is successful" in shown
 

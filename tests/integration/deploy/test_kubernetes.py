@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from samovar.core.digest import Digest
+from samovar.deploy.folder import write_files
 from samovar.deploy.kubernetes import Cluster, write
 from samovar.deploy.plan import Plan, Service
 
@@ -49,19 +50,13 @@ for step in range(4):
 """
 
 
-def lay(folder: Path, cluster: Cluster) -> Path:
-    for name, text in write(PLAN, cluster).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def resolved(kubectl: Path, tmp_path_factory) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """What Kustomize makes of each overlay for each cluster."""
     found = {}
     for kind, cluster in CLUSTERS.items():
-        folder = lay(tmp_path_factory.mktemp("manifests"), cluster)
+        folder = tmp_path_factory.mktemp("manifests")
+        write_files(write(PLAN, cluster), folder)
         for overlay in ("staging", "production"):
             done = subprocess.run(
                 [kubectl, "kustomize", folder / "overlays" / overlay],
@@ -84,8 +79,8 @@ def test_all_of_it_is_valid_for_the_last_four_versions(
 ) -> None:
     documents = [document for listed in resolved.values() for document in listed]
     for kind, cluster in CLUSTERS.items():
-        for path in lay(tmp_path / kind, cluster).rglob("*.yaml"):
-            documents += yaml.safe_load_all(path.read_text())
+        for name in write_files(write(PLAN, cluster), tmp_path / kind):
+            documents += yaml.safe_load_all((tmp_path / kind / name).read_text())
     # KServe hands these containers on to a pod as they are.
     service = next(one for one in documents if one["kind"] == "InferenceService")
     pod = {"containers": service["spec"]["predictor"]["containers"]}
